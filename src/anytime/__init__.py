@@ -1,0 +1,34 @@
+"""anytime: autoregressive generation that can stop at any time.
+
+A sample is drawn code by code, and every prefix of its codes is already a whole sample.
+
+    import anytime
+    model = anytime.load("mnist-ordered")
+    out = model.sample(64, deadline=50, seed=0)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from anytime.errors import AnytimeError
+
+if TYPE_CHECKING:
+    from anytime.models.directory import load
+    from anytime.models.model import Model
+
+__version__ = "0.1.0"
+__all__ = ["AnytimeError", "Model", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Imports what needs torch only when it is asked for, so that `import anytime` is instant (PEP 562)."""
+    if name == "load":
+        from anytime.models.directory import load
+
+        return load
+    if name == "Model":
+        from anytime.models.model import Model
+
+        return Model
+    raise AttributeError(f"module 'anytime' has no attribute {name!r}")

@@ -1,0 +1,54 @@
+"""The command line: parse, call a task, show the result. A user's mistake is one line on stderr and exit status 2."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from anytime import __version__
+from anytime.errors import AnytimeError
+
+COMMANDS = ("models", "train", "sample", "vary", "evaluate", "data", "demo")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit status."""
+    args, rest = _parser().parse_known_args(arguments)
+    command = importlib.import_module(f"anytime.cli.{args.command}")
+    if rest and not getattr(command, "TAKES_REST", False):
+        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    args.rest = rest
+    try:
+        status: int = command.run(args)
+    except AnytimeError as error:
+        print(f"anytime: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 141
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="anytime",
+        description="Autoregressive generation that can stop at any time.",
+        epilog="example: anytime sample mnist-ordered -n 64 --budget 0.25 --budget 1.0 --out out",
+    )
+    parser.add_argument("--version", action="version", version=f"anytime-ar {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        command = importlib.import_module(f"anytime.cli.{name}")
+        command.add_arguments(
+            subparsers.add_parser(
+                name,
+                help=command.HELP,
+                description=command.__doc__,
+                epilog=f"example: {command.EXAMPLE}",
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+        )
+    return parser

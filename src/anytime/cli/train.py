@@ -1,0 +1,50 @@
+"""Trains a model by a recipe, from raw data to a model directory.
+
+Any field of the recipe can be set: --SECTION.FIELD VALUE, for instance --tokenizer.codes 16 or --run.precision bf16-mixed.
+Sections: data, tokenizer (with tokenizer.truncation), prior, pretrain, order, fit_prior, run. Ctrl-C saves; --resume goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+HELP = "train a model by a recipe"
+EXAMPLE = "anytime train mnist-ordered --out runs/mine --tokenizer.codes 16"
+TAKES_REST = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `anytime train`; what it does not know are fields of the recipe."""
+    parser.add_argument("recipe", help="a shipped recipe or a YAML file; `anytime models` lists the shipped ones")
+    parser.add_argument("--out", type=Path, help="folder of the run (default: runs/RECIPE)")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--data-root", help="where data sets lie")
+    parser.add_argument("--show", action="store_true", help="print the recipe with all its fields and stop")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains, and says where the model is or how to go on."""
+    import yaml
+
+    from anytime.training.recipe import find_recipe, load_recipe
+
+    overrides = [*args.rest, *(["--data.root", args.data_root] if args.data_root else [])]
+    folder = args.out or Path("runs") / Path(args.recipe).stem
+    resumed = folder / "config.yaml"
+    recipe = load_recipe(resumed if args.resume and resumed.is_file() else find_recipe(args.recipe), overrides)
+    if args.show:
+        sys.stdout.write(yaml.safe_dump(recipe.as_dict(), sort_keys=False))
+        return 0
+
+    from anytime.training.stages import train
+    from anytime.training.trainer import Interrupted
+
+    try:
+        model = train(recipe, folder, args.resume)
+    except Interrupted as stopped:
+        sys.stderr.write(f"saved at {stopped}; go on with: anytime train {args.recipe} --out {folder} --resume\n")
+        return 130
+    sys.stdout.write(f"model: {model}\ntry: anytime sample {model} -n 16 --budget 0.25 --budget 1.0 --out out\n")
+    return 0

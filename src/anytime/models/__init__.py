@@ -1,0 +1,1 @@
+"""Models: a tokenizer and a prior put together, saved, loaded and published."""

@@ -1,0 +1,69 @@
+"""The config of a model, and how dataclasses are read from YAML: strictly, with errors that name the field."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_type_hints
+
+from anytime.errors import AnytimeError
+from anytime.networks.transformer import TransformerConfig
+from anytime.tokenizers.ordered import OrderedVQConfig
+
+T = TypeVar("T")
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a model directory's `config.yaml` holds.
+
+    Attributes:
+        name: of the model.
+        image: (C, H, W) of the images.
+        tokenizer: shape of the autoencoder.
+        prior: shape of the transformer.
+        classes: names of the labels; empty for an unconditional prior.
+        data: the data set it was trained on, which `evaluate` takes by default.
+        format: version of the directory layout.
+    """
+
+    name: str
+    image: list[int]
+    tokenizer: OrderedVQConfig
+    prior: TransformerConfig
+    classes: list[str] = field(default_factory=list)
+    data: str = ""
+    format: int = FORMAT
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, as YAML holds them."""
+        return dataclasses.asdict(self)
+
+
+def build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
+    """Makes a (nested) dataclass from a mapping.
+
+    Raises:
+        AnytimeError: a field is unknown, missing or not of its type; the message names it and `where`.
+    """
+    if not isinstance(values, Mapping):
+        raise AnytimeError(f"{where} should be a mapping of {kind.__name__}")
+    hints = get_type_hints(kind)
+    unknown = [name for name in values if name not in hints]
+    if unknown:
+        raise AnytimeError(f"{where} has an unknown field {unknown[0]!r}", f"It may have: {', '.join(hints)}")
+    try:
+        return kind(**{name: _field(hints[name], value, f"{where}, {name}") for name, value in values.items()})
+    except TypeError as error:
+        raise AnytimeError(f"{where} is not complete ({error})") from None
+
+
+def _field(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401  (any field of any dataclass)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return build(hint, value, where)
+    plain = {int: int, float: int | float, bool: bool, str: str}.get(hint)
+    if plain is not None and (not isinstance(value, plain) or (hint is not bool and isinstance(value, bool))):
+        raise AnytimeError(f"{where} should be {hint.__name__}, not {value!r}")
+    return value

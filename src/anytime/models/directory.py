@@ -1,0 +1,110 @@
+"""Model directories: `config.yaml` and safetensors. What training writes and every task reads.
+
+A name is looked up in this order: a directory, a model that ships with the package, a repository on the Hugging Face Hub.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from anytime.errors import AnytimeError
+from anytime.files import read_tensors, read_yaml, write_tensors, write_yaml
+from anytime.models.bundled import BUNDLED, bundled_models
+from anytime.models.config import FORMAT, ModelConfig, build
+
+if TYPE_CHECKING:
+    from anytime.models.model import Model
+
+CONFIG = "config.yaml"
+
+
+def save(model: Model, folder: Path) -> None:
+    """Writes a model; the config goes last, so a directory with a config is complete."""
+    for part in ("tokenizer", "prior"):
+        state = {name: tensor.cpu().clone() for name, tensor in getattr(model, part).state_dict().items()}
+        write_tensors(folder / f"{part}.safetensors", state)
+    write_yaml(folder / CONFIG, model.config.as_dict())
+
+
+def load(name: str | Path, device: str = "cpu") -> Model:
+    """Loads a model for generation.
+
+    Args:
+        name: a model directory (or the directory of a training run), a bundled name, or a Hub id "user/repository".
+        device: where the weights go.
+
+    Raises:
+        AnytimeError: there is no such model, or a file of it is missing, corrupt or does not fit the config.
+    """
+    from anytime.models.model import Model
+    from anytime.networks.transformer import CausalTransformer
+    from anytime.tokenizers.ordered import OrderedVQ
+
+    folder = find(name)
+    config = read_config(folder)
+    channels, height, width = config.image
+    tokenizer = OrderedVQ(config.tokenizer, (channels, height, width))
+    prior = CausalTransformer(config.prior, tokenizer.codebook_size, tokenizer.num_codes, len(config.classes))
+    for part, module in {"tokenizer": tokenizer, "prior": prior}.items():
+        load_weights(module, folder / f"{part}.safetensors")
+        module.to(device).eval().requires_grad_(False)
+    return Model(config, tokenizer, prior)
+
+
+def find(name: str | Path) -> Path:
+    """The directory of a model.
+
+    Raises:
+        AnytimeError: there is none of that name.
+    """
+    path = Path(name)
+    for folder in (path, path / "model", BUNDLED / str(name)):
+        if (folder / CONFIG).is_file() and _is_model(folder):
+            return folder
+    if path.exists():
+        raise AnytimeError(f"{path} is not a model directory", f"It should hold {CONFIG} and *.safetensors")
+    if str(name).count("/") == 1 and not str(name).startswith((".", "/", "~")):
+        from anytime.models.hub import download
+
+        return download(str(name))
+    raise AnytimeError(
+        f"there is no model {str(name)!r}",
+        f"Give a directory, a Hub id, or one of the bundled models: {', '.join(bundled_models())}",
+    )
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Reads and checks `config.yaml`."""
+    path = folder / CONFIG
+    config = build(ModelConfig, read_yaml(path), str(path))
+    if config.format != FORMAT:
+        raise AnytimeError(f"{path} has format {config.format}, this version reads {FORMAT}", "Update anytime-ar")
+    if len(config.image) != 3:
+        raise AnytimeError(f"{path}: image should be [channels, height, width], not {config.image}")
+    return config
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Fills a module from safetensors.
+
+    Raises:
+        AnytimeError: the file is missing or corrupt, or its tensors are not those of the config.
+    """
+    state: dict[str, Tensor] = read_tensors(path)[0]
+    expected: dict[str, Any] = module.state_dict()
+    for name in expected.keys() ^ state.keys():
+        where = "lacks" if name in expected else "has the unknown"
+        raise AnytimeError(f"{path} {where} tensor {name}", f"It does not belong to the {CONFIG} beside it")
+    for name, tensor in expected.items():
+        if tensor.shape != state[name].shape:
+            shapes = f"{tuple(state[name].shape)} instead of {tuple(tensor.shape)}"
+            raise AnytimeError(f"{path}: {name} is {shapes}", f"It does not belong to the {CONFIG} beside it")
+    module.load_state_dict(state)
+
+
+def _is_model(folder: Path) -> bool:
+    """A training run has a config.yaml too, its recipe; weights tell them apart."""
+    return any(folder.glob("*.safetensors"))

@@ -1,0 +1,249 @@
+"""A model: an ordered tokenizer and its prior, and every way to draw from them.
+
+    model = anytime.load("mnist-ordered")
+    model.sample(64, budget=0.25)         a quarter of the codes
+    model.sample(64, deadline=50)         what can be done in 50 ms
+    model.stream(8)                       every prefix, as it comes
+    model.resume(samples, budget=1.0)     more codes for what was stopped early
+    model.vary(codes, keep=4, n=8)        the first codes kept, the rest drawn anew
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anytime.errors import AnytimeError
+from anytime.heads.categorical import Categorical
+from anytime.models.config import ModelConfig
+from anytime.models.samples import Batch, Partial, Samples, joined, reordered
+from anytime.networks.transformer import CausalTransformer
+from anytime.sampling.budget import Budget, Clock, Deadline, Stop, lengths, one_length
+from anytime.sampling.decode import Decoding, finish, run
+from anytime.sampling.filters import Filters
+from anytime.sampling.seeds import draw_labels, uniforms
+from anytime.tokenizers.ordered import OrderedVQ
+
+Labels = int | Sequence[int] | Tensor | None
+
+
+class Model:
+    """An ordered tokenizer and the prior of its codes.
+
+    Args:
+        config: name, image shape, class names.
+        tokenizer: images <-> codes.
+        prior: p(codes | label).
+    """
+
+    def __init__(self, config: ModelConfig, tokenizer: OrderedVQ, prior: CausalTransformer) -> None:
+        self.config, self.tokenizer, self.prior = config, tokenizer, prior
+        self.head = Categorical(tokenizer.codebook_size)
+        self._clocks: dict[tuple[int, bool], Clock] = defaultdict(Clock)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.config.name
+
+    @property
+    def num_codes(self) -> int:
+        """N, the full length."""
+        return self.tokenizer.num_codes
+
+    @property
+    def classes(self) -> int:
+        """Number of labels, 0 for an unconditional model."""
+        return self.prior.classes
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.prior.start.device
+
+    def to(self, device: torch.device | str) -> Model:
+        """Moves the weights; returns the model."""
+        self.tokenizer.to(device)
+        self.prior.to(device)
+        self._clocks.clear()
+        return self
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        n: int,
+        budget: Budget = None,
+        *,
+        deadline: float | None = None,
+        stop: Stop | None = None,
+        seed: int = 0,
+        labels: Labels = None,
+        first_index: int = 0,
+        batch_size: int = 256,
+        **filters: Any,  # noqa: ANN401  (the fields of Filters)
+    ) -> Samples:
+        """Draws n samples.
+
+        Args:
+            n: how many.
+            budget: an int is a number of codes, a float in (0, 1] a fraction of them; a sequence gives each sample its own.
+            deadline: milliseconds from this call until the decoded samples are returned; whole samples in any case.
+            stop: called with the number of codes so far; True stops and decodes.
+            seed: sample i depends on (model, seed, i) alone.
+            labels: a class for all or for each sample, -1 for none; by default each sample's class is drawn from its seed.
+            first_index: index of the first sample, to go on where an earlier call ended.
+            batch_size: samples drawn together; with a deadline or `stop` all are.
+            **filters: temperature, top_k, top_p, guidance; see `Filters`.
+
+        Raises:
+            AnytimeError: a budget, label or filter is out of range.
+        """
+        started = time.perf_counter()
+        if n < 1:
+            raise AnytimeError(f"cannot draw {n} samples", "Ask for at least one")
+        indices = range(first_index, first_index + n)
+        wanted = lengths(budget, self.num_codes, n)
+        batch = Batch(seed, list(indices), self._labels(labels, seed, indices), wanted, Filters(**filters))
+        together = n if deadline is not None or stop is not None else batch_size
+        rows = torch.arange(n).split(together)
+        return joined([self._draw(batch.part(each), started, deadline, stop) for each in rows])
+
+    @torch.inference_mode()
+    def stream(
+        self,
+        n: int,
+        budget: int | float | None = None,
+        *,
+        at: Sequence[int | float] | None = None,
+        seed: int = 0,
+        labels: Labels = None,
+        first_index: int = 0,
+        **filters: Any,  # noqa: ANN401
+    ) -> Iterator[Partial]:
+        """Draws n samples and yields them after every code, or at the budgets of `at`: one run of the prior serves them all."""
+        indices = range(first_index, first_index + n)
+        length = one_length(budget, self.num_codes)
+        marks = set(range(1, length + 1)) if at is None else {one_length(each, self.num_codes) for each in at}
+        lengths = torch.full((n,), length)
+        batch = Batch(seed, list(indices), self._labels(labels, seed, indices), lengths, Filters(**filters))
+        decoding = self._decoding(batch)
+        for k in run(decoding, lengths, self._clock(batch).step):
+            if k in marks:
+                yield Partial(k, decoding.tokens[:, :k].cpu(), self.decode)
+
+    @torch.inference_mode()
+    def resume(self, samples: Samples, budget: Budget = None, *, deadline: float | None = None) -> Samples:
+        """Goes on with samples that were stopped: the same codes as if they had never been.
+
+        The codes so far are fed to the prior at once, so this works in another process and from a file as well.
+
+        Raises:
+            AnytimeError: the budget is below what the samples have already.
+        """
+        started = time.perf_counter()
+        wanted = lengths(budget, self.num_codes, len(samples))
+        if bool((wanted < samples.lengths).any()):
+            raise AnytimeError(f"the samples have up to {int(samples.lengths.max())} codes already", "Give a larger budget")
+        batch = Batch(samples.seed, samples.indices, samples.labels, wanted, samples.filters, samples.codes)
+        # A prefix is fed to all rows of a batch at once, so rows of one length go together.
+        groups = [(samples.lengths == length).nonzero()[:, 0] for length in samples.lengths.unique()]
+        parts = [
+            self._draw(batch.part(rows, int(samples.lengths[rows[0]])), started, deadline, None) for rows in groups
+        ]
+        return reordered(joined(parts), torch.cat(groups).argsort())
+
+    @torch.inference_mode()
+    def vary(
+        self,
+        codes: Tensor,
+        keep: int,
+        n: int,
+        budget: Budget = None,
+        *,
+        seed: int = 0,
+        label: int | None = None,
+        **filters: Any,  # noqa: ANN401
+    ) -> Samples:
+        """Keeps the first codes of one image and draws the rest n times: "samples on the same priority code".
+
+        Args:
+            codes: of the image, (N,) or (1, N) int64, from `tokenizer.encode` or an earlier sample.
+            keep: how many of them to keep, 0..N - 1.
+            n: how many variations.
+            budget: length of the results; at least `keep`.
+            seed: variation i depends on (codes kept, seed, i).
+            label: of the image; None for no label.
+            **filters: see `Filters`.
+
+        Raises:
+            AnytimeError: `keep` or a budget is out of range.
+        """
+        started = time.perf_counter()
+        codes = codes.reshape(1, -1)
+        if not 0 <= keep <= min(codes.shape[1], self.num_codes - 1):
+            raise AnytimeError(f"cannot keep {keep} codes", f"Keep 0 to {min(codes.shape[1], self.num_codes - 1)}")
+        wanted = lengths(budget, self.num_codes, n).clamp(min=max(keep, 1))
+        labels = self._labels(-1 if label is None else label, seed, range(n))
+        batch = Batch(seed, list(range(n)), labels, wanted, Filters(**filters), codes.expand(n, -1))
+        return self._draw(batch.part(torch.arange(n), keep), started, None, None)
+
+    def decode(self, codes: Tensor) -> NDArray[np.uint8]:
+        """Codes (n, k), -1 where missing, to pictures: uint8 (n, H, W) or (n, H, W, 3)."""
+        with torch.inference_mode():
+            images = self.tokenizer.decode(codes.to(self.device))
+            pixels = (images * 255).round_().to(torch.uint8).cpu().numpy()
+        return pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
+
+    def _draw(self, batch: Batch, started: float, deadline: float | None, stop: Stop | None) -> Samples:
+        """Draws one batch: runs the loop, then decodes."""
+        clock = self._clock(batch)
+        limit = None if deadline is None else Deadline(deadline - 1000 * (time.perf_counter() - started), clock)
+        decoding = self._decoding(batch)
+        for k in run(decoding, batch.lengths, clock.step, limit, stop):
+            if limit is not None and not clock.decode.count:
+                self._timed_decode(decoding.tokens[:, :k], clock)  # the first decode tells what the last will cost
+        reached = batch.lengths.clamp(max=decoding.position)
+        codes = finish(decoding.tokens, reached).cpu()
+        prior_ms = 1000 * (time.perf_counter() - started)
+        data, decode_ms = self._timed_decode(codes, clock)
+        return Samples(
+            codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, prior_ms, decode_ms
+        )
+
+    def _timed_decode(self, codes: Tensor, clock: Clock) -> tuple[NDArray[np.uint8], float]:
+        started = time.perf_counter()
+        data = self.decode(codes)
+        clock.decode.observe(time.perf_counter() - started)
+        return data, 1000 * (time.perf_counter() - started)
+
+    def _decoding(self, batch: Batch) -> Decoding:
+        uniform = uniforms(batch.seed, batch.indices, self.num_codes).to(self.device)
+        labels = None if batch.labels is None else batch.labels.to(self.device)
+        prefix = None if batch.prefix is None else batch.prefix.to(self.device)
+        return Decoding(self.prior, self.head, uniform, labels, batch.filters, prefix)
+
+    def _clock(self, batch: Batch) -> Clock:
+        return self._clocks[len(batch.indices), batch.filters.guided]
+
+    def _labels(self, labels: Labels, seed: int, indices: Sequence[int]) -> Tensor | None:
+        if not self.classes:
+            if labels is not None and labels != -1:
+                raise AnytimeError(f"{self.name} was trained without labels", "Leave the label out")
+            return None
+        if labels is None:
+            return draw_labels(seed, indices, self.classes)
+        given = torch.as_tensor(labels, dtype=torch.int64)
+        given = given.expand(len(indices)) if given.ndim == 0 else given
+        if given.shape != (len(indices),) or bool((given < -1).any()) or bool((given >= self.classes).any()):
+            raise AnytimeError(
+                f"labels should be {len(indices)} numbers in 0..{self.classes - 1}, or -1 for none",
+                f"The classes of {self.name} are: {', '.join(self.config.classes)}",
+            )
+        return given

@@ -1,0 +1,125 @@
+"""What generation returns: codes, pictures, and what is needed to go on later or to tell how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anytime.sampling.filters import Filters
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is to be drawn together, one row a sample.
+
+    Attributes:
+        seed: of the draw.
+        indices: which samples of the seed.
+        labels: (n,) int64, or None.
+        lengths: codes wanted, (n,) int64.
+        filters: how the distributions are sharpened.
+        prefix: codes that are given, (n, j) int64, or None.
+    """
+
+    seed: int
+    indices: list[int]
+    labels: Tensor | None
+    lengths: Tensor
+    filters: Filters
+    prefix: Tensor | None = None
+
+    def part(self, rows: Tensor, given: int = 0) -> Batch:
+        """Some of the rows, with the first `given` codes of each as their prefix."""
+        return Batch(
+            self.seed,
+            [self.indices[row] for row in rows.tolist()],
+            None if self.labels is None else self.labels[rows],
+            self.lengths[rows],
+            self.filters,
+            None if self.prefix is None else self.prefix[rows, :given],
+        )
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples as they are after a budget, a deadline or a stop.
+
+    Attributes:
+        codes: (n, k) int64; -1 beyond a row's own length where lengths differ.
+        data: uint8 (n, H, W) or (n, H, W, 3).
+        lengths: codes of each sample, (n,) int64.
+        seed: of the draw.
+        indices: which samples of the seed these are.
+        labels: (n,) int64, -1 where unconditional; None for models without labels.
+        filters: how the distributions were sharpened.
+        prior_ms: milliseconds spent in the prior.
+        decode_ms: milliseconds spent in decoding to `data`.
+    """
+
+    codes: Tensor
+    data: NDArray[np.uint8]
+    lengths: Tensor
+    seed: int
+    indices: list[int]
+    labels: Tensor | None
+    filters: Filters
+    prior_ms: float
+    decode_ms: float
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A batch in the making, after k codes.
+
+    Attributes:
+        k: codes drawn so far.
+        codes: (n, k) int64.
+    """
+
+    k: int
+    codes: Tensor
+    decoder: Callable[[Tensor], NDArray[np.uint8]]
+
+    def decode(self) -> NDArray[np.uint8]:
+        """The samples as they look by now: uint8 (n, H, W) or (n, H, W, 3)."""
+        return self.decoder(self.codes)
+
+
+def joined(parts: list[Samples]) -> Samples:
+    """One `Samples` out of several batches of one draw; the times add up."""
+    if len(parts) == 1:
+        return parts[0]
+    longest = max(part.codes.shape[1] for part in parts)
+    labels = [part.labels for part in parts if part.labels is not None]
+    return Samples(
+        codes=torch.cat([F.pad(part.codes, (0, longest - part.codes.shape[1]), value=-1) for part in parts]),
+        data=np.concatenate([part.data for part in parts]),
+        lengths=torch.cat([part.lengths for part in parts]),
+        seed=parts[0].seed,
+        indices=[index for part in parts for index in part.indices],
+        labels=torch.cat(labels) if labels else None,
+        filters=parts[0].filters,
+        prior_ms=sum(part.prior_ms for part in parts),
+        decode_ms=sum(part.decode_ms for part in parts),
+    )
+
+
+def reordered(samples: Samples, order: Tensor) -> Samples:
+    """The same samples in another order: row i of the result is row `order[i]`."""
+    return replace(
+        samples,
+        codes=samples.codes[order],
+        data=samples.data[order.numpy()],
+        lengths=samples.lengths[order],
+        indices=[samples.indices[row] for row in order.tolist()],
+        labels=None if samples.labels is None else samples.labels[order],
+    )

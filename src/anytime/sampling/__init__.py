@@ -1,0 +1,1 @@
+"""Sampling: the decode loop, budgets, filters and seeds."""

@@ -1,0 +1,110 @@
+"""When to stop: budgets in codes, as a fraction, in milliseconds, or at a caller's word.
+
+A budget never changes what is drawn, only how much of it: the codes at a small budget are the first codes of a large one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from anytime.errors import AnytimeError
+
+Budget = int | float | Sequence[int | float] | None
+
+
+def lengths(budget: Budget, codes: int, batch: int) -> Tensor:
+    """How many codes each sample gets, (batch,) int64 in 1..codes.
+
+    Args:
+        budget: an int is a number of codes; a float in (0, 1] a fraction of them, rounded up to at least one; None is all of
+            them; a sequence gives one of these for each sample.
+        codes: N, the full length.
+        batch: number of samples.
+
+    Raises:
+        AnytimeError: a budget is out of range, or there is not one for each sample.
+    """
+    if budget is None or isinstance(budget, int | float):
+        return torch.full((batch,), one_length(budget, codes))
+    if len(budget) != batch:
+        raise AnytimeError(f"there are {len(budget)} budgets for {batch} samples", "Give one budget, or one for each sample")
+    return torch.tensor([one_length(each, codes) for each in budget])
+
+
+def one_length(budget: int | float | None, codes: int) -> int:
+    """The number of codes that a budget stands for. 1 is one code, 1.0 all of them."""
+    if budget is None:
+        return codes
+    if isinstance(budget, int) and not isinstance(budget, bool) and 1 <= budget <= codes:
+        return budget
+    if isinstance(budget, float) and 0 < budget <= 1:
+        return max(1, math.ceil(budget * codes - 1e-9))
+    raise AnytimeError(f"budget {budget!r} is neither a number of codes in 1..{codes} nor a fraction in (0, 1]")
+
+
+@dataclass
+class Pace:
+    """What one piece of work costs, learnt while it is done: a running mean of its seconds and of their deviation.
+
+    Attributes:
+        mean: seconds; 0 before the first observation.
+        deviation: mean absolute deviation, seconds.
+        count: observations so far.
+    """
+
+    mean: float = 0.0
+    deviation: float = 0.0
+    count: int = 0
+
+    def observe(self, seconds: float) -> None:
+        """Takes in one measurement; the last ten or so weigh most, so that a machine that slows down is noticed."""
+        self.count += 1
+        weight = max(1 / self.count, 0.1)
+        self.deviation += weight * (abs(seconds - self.mean) - self.deviation) if self.count > 1 else 0.0
+        self.mean += weight * (seconds - self.mean)
+
+    @property
+    def cautious(self) -> float:
+        """Seconds to reckon with: the mean and three deviations."""
+        return self.mean + 3 * self.deviation
+
+
+@dataclass
+class Clock:
+    """Paces of a step of the prior and of a decode; a model keeps one for each batch size, so that it knows from call to call."""
+
+    step: Pace = field(default_factory=Pace)
+    decode: Pace = field(default_factory=Pace)
+
+
+class Deadline:
+    """Stops so that the decoded result is in the caller's hands in time.
+
+    Args:
+        milliseconds: from now on, decoding included.
+        clock: paces known so far.
+
+    Raises:
+        AnytimeError: the deadline is not positive.
+    """
+
+    def __init__(self, milliseconds: float, clock: Clock) -> None:
+        if not milliseconds > 0:
+            raise AnytimeError(f"a deadline of {milliseconds} ms cannot be met", "Give a positive number of milliseconds")
+        self.end = time.perf_counter() + milliseconds / 1000
+        self.clock = clock
+
+    def leaves_time_for(self, steps: int) -> bool:
+        """Whether so many more steps and a decode will be over before the deadline."""
+        needed = steps * self.clock.step.cautious + self.clock.decode.cautious
+        return time.perf_counter() + needed < self.end
+
+
+Stop = Callable[[int], bool]
+"""A caller's word: given the number of codes drawn so far, True to stop."""

@@ -1,0 +1,143 @@
+"""The decode loop: one for every model, budget and task.
+
+A `Decoding` holds a batch of samples that are being drawn token by token. It can be advanced, read, stopped and gone on with
+at any time; tokens and states live in memory allocated once. Row i's tokens depend on the model, its label and its own
+uniform numbers: rows that have what they asked for leave the batch, and the others do not notice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from anytime.heads.categorical import Categorical
+from anytime.networks.sequence import SequenceModel
+from anytime.sampling.budget import Deadline, Pace, Stop
+from anytime.sampling.filters import Filters
+
+COMPACT_BELOW = 0.75  # copying the states of the remaining rows pays once this share of the batch is left
+
+
+class Decoding:
+    """A batch of samples in the making.
+
+    Args:
+        model: p(token t | tokens before t, label).
+        head: the distribution of one token.
+        uniform: one number in [0, 1) for each token, (B, N) float64.
+        labels: (B,) int64, -1 for no label; None for an unconditional model.
+        filters: guidance, temperature and the like.
+        prefix: tokens that are given, (B, j) int64; fed at once.
+
+    Attributes:
+        tokens: (B, N) int64, -1 where not drawn yet.
+        position: how many tokens the longest row has.
+    """
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        head: Categorical,
+        uniform: Tensor,
+        labels: Tensor | None = None,
+        filters: Filters = Filters(),  # noqa: B008  (frozen)
+        prefix: Tensor | None = None,
+    ) -> None:
+        self.model, self.head, self.uniform, self.filters = model, head, uniform, filters
+        self.tokens = torch.full(uniform.shape, -1, device=uniform.device)
+        self.rows = torch.arange(len(uniform), device=uniform.device)
+        self.position = 0
+        self._previous: Tensor | None = None
+        self._parameters: Tensor | None = None
+        self._state = model.init_state(len(self._doubled(self.rows)), self._condition(labels))
+        if prefix is not None and prefix.shape[1]:
+            self.position = prefix.shape[1]
+            self.tokens[:, : self.position] = prefix
+            if self.position < uniform.shape[1]:
+                self._parameters = model.prefill(self._doubled(prefix), self._state)
+
+    def advance(self) -> None:
+        """Draws one more token for every row that is still in the batch."""
+        parameters = self._parameters
+        if parameters is None:
+            previous = None if self._previous is None else self._doubled(self._previous)
+            parameters = self.model.step(previous, self._state)
+        uniform = self.uniform[:, self.position] if self._complete else self.uniform[self.rows, self.position]
+        drawn = self.head.sample(self.filters(parameters), uniform)
+        if self._complete:
+            self.tokens[:, self.position] = drawn
+        else:
+            self.tokens[self.rows, self.position] = drawn
+        self._previous, self._parameters = drawn, None
+        self.position += 1
+
+    def keep(self, chosen: Tensor) -> None:
+        """Lets only some of the remaining rows go on: `chosen` (M,) int64 indexes them."""
+        both = torch.cat([chosen, chosen + len(self.rows)]) if self.filters.guided else chosen
+        self._state = self._state.select(both)
+        self._previous = None if self._previous is None else self._previous[chosen]
+        self._parameters = None if self._parameters is None else self._parameters[both]
+        self.rows = self.rows[chosen]
+
+    @property
+    def _complete(self) -> bool:
+        return len(self.rows) == len(self.uniform)
+
+    def _doubled(self, rows: Tensor) -> Tensor:
+        """With guidance every row runs twice: first with its label, then without."""
+        return torch.cat([rows, rows]) if self.filters.guided else rows
+
+    def _condition(self, labels: Tensor | None) -> Tensor | None:
+        if labels is None or not self.filters.guided:
+            return labels
+        return torch.cat([labels, torch.full_like(labels, -1)])
+
+
+def run(
+    decoding: Decoding, lengths: Tensor, pace: Pace, deadline: Deadline | None = None, stop: Stop | None = None
+) -> Iterator[int]:
+    """Advances until every row has its length, the deadline calls, or `stop` says so; yields the position after each token.
+
+    Args:
+        decoding: what is advanced; at least one token is drawn before a deadline or `stop` is asked.
+        lengths: tokens that each row asked for, (B,) int64.
+        pace: learns what a step costs.
+        deadline: when the result must be there.
+        stop: called with the position after each token.
+    """
+    wanted = sorted(set(lengths.tolist()))
+    for position in range(decoding.position, wanted[-1]):
+        if position > wanted[0]:
+            _drop_finished(decoding, lengths, position)
+        if deadline is not None and position and not deadline.leaves_time_for(1):
+            return
+        started = time.perf_counter()
+        decoding.advance()
+        synchronize(decoding.tokens.device)
+        pace.observe(time.perf_counter() - started)
+        yield position + 1
+        if stop is not None and stop(position + 1):
+            return
+
+
+def finish(tokens: Tensor, lengths: Tensor) -> Tensor:
+    """Cuts tokens (B, N) to what was asked for: (B, longest), -1 beyond each row's own length."""
+    longest = int(lengths.max())
+    beyond = torch.arange(longest, device=tokens.device) >= lengths.to(tokens.device)[:, None]
+    return tokens[:, :longest].masked_fill(beyond, -1)
+
+
+def synchronize(device: torch.device) -> None:
+    """Waits for the device, so that a measured time is the time of the work and not of its launch."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _drop_finished(decoding: Decoding, lengths: Tensor, position: int) -> None:
+    """Takes finished rows out of the batch as soon as enough have gathered for the copy to pay."""
+    going = (lengths[decoding.rows.cpu()] > position).nonzero()[:, 0]
+    if len(going) <= COMPACT_BELOW * len(decoding.rows):
+        decoding.keep(going.to(decoding.rows.device))

@@ -1,0 +1,40 @@
+"""Random numbers that belong to a sample: a function of (seed, index, position), whatever else is in the batch.
+
+Counter-based generators (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") need no state that a batch could
+share: sample i of seed s is Philox with key (s, i), and its t-th number belongs to its t-th code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anytime.errors import AnytimeError
+
+LABELS = 1  # stream of the labels, apart from that of the codes
+
+
+def uniforms(seed: int, indices: Sequence[int], count: int, stream: int = 0) -> Tensor:
+    """Uniform numbers in [0, 1): one row per sample index, (len(indices), count) float64.
+
+    Args:
+        seed: of the whole draw, 0 <= seed < 2 ** 63.
+        indices: which samples.
+        count: numbers a sample.
+        stream: numbers for different purposes take different streams.
+
+    Raises:
+        AnytimeError: the seed is out of range.
+    """
+    if not 0 <= seed < 2**63:
+        raise AnytimeError(f"seed {seed} should lie in 0..2^63 - 1")
+    rows = [np.random.Generator(np.random.Philox(key=[seed, index + (stream << 48)])).random(count) for index in indices]
+    return torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, count, dtype=torch.float64)
+
+
+def draw_labels(seed: int, indices: Sequence[int], classes: int) -> Tensor:
+    """A class for each sample, uniform over the classes: (n,) int64."""
+    return (uniforms(seed, indices, 1, LABELS)[:, 0] * classes).long()

@@ -1,0 +1,102 @@
+"""Vector quantisation in two forms: an exact nearest-neighbour look-up, and the quantiser that learns the codebook.
+
+A trained tokenizer needs only its `Codebook`. Training wraps `vector-quantize-pytorch` (van den Oord et al. 2017: straight-
+through gradients, commitment loss, codebook by exponential moving averages; k-means start and revival of dead entries, since
+by gradient alone half of the codebook dies).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Codebook(nn.Module):
+    """Entries shared by all positions, or one set of entries for each.
+
+    Args:
+        entries: K, the number of entries.
+        dimension: D, the width of one entry.
+        positions: 1 for a shared codebook, or N for one per position.
+    """
+
+    vectors: Tensor  # (positions, K, D)
+
+    def __init__(self, entries: int, dimension: int, positions: int = 1) -> None:
+        super().__init__()
+        self.register_buffer("vectors", torch.zeros(positions, entries, dimension))
+
+    def nearest(self, z: Tensor) -> Tensor:
+        """Indices of the nearest entries in Euclidean distance: (B, N, D) -> (B, N) int64."""
+        books = self.vectors.expand(z.shape[1], -1, -1)
+        # argmin |c - z|^2 = argmin |c|^2 - 2 c.z: one batched product, no (B, N, K, D) array.
+        scores = torch.baddbmm(books.square().sum(-1)[:, None], z.transpose(0, 1), books.transpose(1, 2), alpha=-2)
+        return scores.argmin(-1).T.contiguous()
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        """Entries of (B, k) codes: (B, k, D). A code of -1 stands for a missing one and gives zeros."""
+        books = self.vectors.expand(max(codes.shape[1], len(self.vectors)), -1, -1)
+        position = torch.arange(codes.shape[1], device=codes.device)
+        return books[position, codes.clamp(min=0)] * (codes >= 0)[..., None]
+
+
+class TrainingQuantizer(nn.Module):
+    """The quantiser of a tokenizer in training: quantises what nested dropout kept, and learns the codebook from it.
+
+    Args:
+        codebook: where the learnt entries go after every step.
+        commitment: beta, the weight of the commitment loss.
+        decay: of the moving averages that are the codebook.
+    """
+
+    def __init__(self, codebook: Codebook, commitment: float, decay: float) -> None:
+        super().__init__()
+        self.codebook = [codebook]  # in a list, so that it stays a part of the tokenizer alone
+        positions, entries, dimension = codebook.vectors.shape
+        self.quantizers = nn.ModuleList(
+            _quantizer(dimension, entries, commitment, decay) for _ in range(positions)
+        )
+
+    def forward(self, z: Tensor, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Quantises (B, N, D) where `kept` (B, N) is true.
+
+        Returns:
+            Straight-through vectors (B, N, D), zeros where dropped; codes (B, N), -1 where dropped; the commitment loss ().
+        """
+        if len(self.quantizers) == 1:
+            vectors, codes, loss = self.quantizers[0](z, mask=kept)
+        else:
+            vectors, codes, loss = self._each_position(z, kept)
+        self._publish()
+        return vectors * kept[..., None], codes.masked_fill(~kept, -1), loss.sum()
+
+    def _each_position(self, z: Tensor, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        vectors, codes = torch.zeros_like(z), torch.full(z.shape[:2], -1, device=z.device)
+        losses = z.new_zeros(())
+        for n, quantizer in enumerate(self.quantizers):
+            if kept[:, n].any():  # k-means and revival draw from the batch: they need at least one vector
+                vectors_n, codes_n, loss = quantizer(z[:, n : n + 1], mask=kept[:, n : n + 1])
+                vectors[:, n], codes[:, n] = vectors_n[:, 0], codes_n[:, 0]
+                losses = losses + loss.sum() * kept[:, n].sum() / kept.sum()
+        return vectors, codes, losses
+
+    @torch.no_grad()
+    def _publish(self) -> None:
+        for own, learnt in zip(self.codebook[0].vectors, self.quantizers, strict=True):
+            own.copy_(learnt.codebook)
+
+
+def _quantizer(dimension: int, entries: int, commitment: float, decay: float) -> Any:  # noqa: ANN401  (untyped library)
+    from vector_quantize_pytorch import VectorQuantize
+
+    return VectorQuantize(
+        dim=dimension,
+        codebook_size=entries,
+        commitment_weight=commitment,
+        decay=decay,
+        kmeans_init=True,
+        threshold_ema_dead_code=2,
+        rotation_trick=False,
+    )

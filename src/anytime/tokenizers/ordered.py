@@ -1,0 +1,191 @@
+"""The ordered VQ autoencoder: codes of an image such that every prefix of them is already a whole image.
+
+Xu et al., "Anytime Sampling for Autoregressive Models via Ordered Autoencoding", ICLR 2021. The encoder puts out N channels;
+each channel's whole H' x W' map is one vector, quantised to one entry of a codebook: N codes describe an image, whatever its
+size. Nested dropout keeps a random prefix of the codes in training, which orders them from coarse to fine. The same class
+trained at full length only is the paper's unordered ablation, and with one code per *position* of the map its spatial one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from anytime.errors import AnytimeError
+from anytime.networks.plain import PlainDecoder, PlainEncoder
+from anytime.networks.residual import ResidualDecoder, ResidualEncoder
+from anytime.tokenizers.codebook import Codebook, TrainingQuantizer
+from anytime.tokenizers.truncation import Truncation
+
+
+@dataclass(frozen=True)
+class OrderedVQConfig:
+    """Shape and training of an `OrderedVQ`.
+
+    Attributes:
+        codes: N, the number of codes when quantising by channel.
+        codebook_size: K, entries of the codebook; a code costs log2(K) bits.
+        quantization: one code per "channel" of the map (ordered), or per "spatial" position of it (an ablation).
+        network: "residual" (ours) or "plain" (the paper's, with batch norm and tanh).
+        width: channels inside the residual network.
+        encoder_blocks: residual blocks of the encoder.
+        decoder_blocks: residual blocks of the decoder.
+        stride: image size over map size, a power of two.
+        plain_widths: channels of the plain network after each halving; its stride is 2 ** len.
+        features: channels of the map when quantising by position.
+        standardize: whether each vector is brought to zero mean and unit variance before it is quantised, which gives the
+            codebook and the commitment loss one scale throughout training.
+        per_position_codebook: a codebook for each code instead of a shared one.
+        dropped: what the decoder sees for a missing code: "zeros" or a learned "mask".
+        commitment: beta, weight of the commitment loss.
+        decay: of the moving averages that learn the codebook.
+        ordered: nested dropout in training; without it the codes are all kept (the unordered ablation).
+        truncation: the law of the prefix lengths.
+    """
+
+    codes: int = 32
+    codebook_size: int = 256
+    quantization: Literal["channel", "spatial"] = "channel"
+    network: Literal["residual", "plain"] = "residual"
+    width: int = 64
+    encoder_blocks: int = 2
+    decoder_blocks: int = 2
+    stride: int = 4
+    plain_widths: list[int] = field(default_factory=lambda: [16, 32])
+    features: int = 16
+    standardize: bool = True
+    per_position_codebook: bool = False
+    dropped: Literal["zeros", "mask"] = "zeros"
+    commitment: float = 0.25
+    decay: float = 0.95
+    ordered: bool = True
+    truncation: Truncation = field(default_factory=Truncation)
+
+
+class OrderedVQ(nn.Module):
+    """Images <-> codes. Images are (B, C, H, W): uint8 in 0..255 or floats in [0, 1]; codes are (B, N) int64 in 0..K-1.
+
+    Args:
+        config: see `OrderedVQConfig`.
+        image: (C, H, W) of the images; H and W are multiples of the stride.
+
+    Raises:
+        AnytimeError: the stride does not divide the image.
+    """
+
+    def __init__(self, config: OrderedVQConfig, image: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.config, self.image = config, image
+        plain = config.network == "plain"
+        stride = 2 ** len(config.plain_widths) if plain else config.stride
+        if image[1] % stride or image[2] % stride or stride & (stride - 1) or stride < 2:
+            raise AnytimeError(
+                f"images of {image[1]}x{image[2]} cannot be coded at stride {stride}",
+                "The stride is a power of two that divides both sides: change it or resize the images",
+            )
+        self.map = (image[1] // stride, image[2] // stride)
+        spatial = config.quantization == "spatial"
+        features = config.features if spatial else config.codes
+        self.num_codes = self.map[0] * self.map[1] if spatial else config.codes
+        self.code_dimension = features if spatial else self.map[0] * self.map[1]
+        self.encoder, self.decoder = _networks(config, image[0], features)
+        self.codebook = Codebook(
+            config.codebook_size, self.code_dimension, self.num_codes if config.per_position_codebook else 1
+        )
+        self.mask = nn.Parameter(torch.zeros(self.num_codes, self.code_dimension)) if config.dropped == "mask" else None
+
+    @property
+    def codebook_size(self) -> int:
+        """K, the number of different codes."""
+        return self.config.codebook_size
+
+    @torch.no_grad()
+    def encode(self, images: Tensor, batch_size: int = 512) -> Tensor:
+        """Codes of images: (B, C, H, W), or (B, H, W) if C = 1, -> (B, N) int64, `batch_size` images at a time."""
+        chunks = [self.codebook.nearest(self.vectors(chunk)) for chunk in self.prepare(images).split(batch_size)]
+        return torch.cat(chunks)
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """Images of prefixes: codes (B, k), 1 <= k <= N, -> (B, C, H, W) in [0, 1].
+
+        Codes of -1 are missing ones, so a batch may mix prefixes of different lengths.
+
+        Raises:
+            AnytimeError: there are too many codes, or values outside -1..K-1.
+        """
+        if codes.ndim != 2 or not 1 <= codes.shape[1] <= self.num_codes:
+            raise AnytimeError(f"codes of shape {tuple(codes.shape)} should be (B, k) with 1 <= k <= {self.num_codes}")
+        if codes.numel() and not (-1 <= int(codes.min()) and int(codes.max()) < self.codebook_size):
+            raise AnytimeError(f"codes should lie in 0..{self.codebook_size - 1}, or be -1 where missing")
+        codes = F.pad(codes, (0, self.num_codes - codes.shape[1]), value=-1)
+        return self.render(self.codebook.look_up(codes), codes >= 0).clamp(0, 1)
+
+    def forward(
+        self, images: Tensor, quantizer: TrainingQuantizer, nested: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One training pass: a random prefix of each image's codes is kept, and the image drawn from it.
+
+        Args:
+            images: as for `encode`.
+            quantizer: quantises and learns the codebook.
+            nested: without it, all codes are kept.
+
+        Returns:
+            Reconstruction (B, C, H, W), not clamped; codes (B, N), -1 where dropped; commitment loss ().
+        """
+        z = self.vectors(self.prepare(images))
+        kept = torch.arange(self.num_codes, device=z.device) < self._lengths(len(z), nested).to(z.device)[:, None]
+        vectors, codes, loss = quantizer(z.float(), kept)
+        return self.render(vectors, kept), codes, loss
+
+    def vectors(self, images: Tensor) -> Tensor:
+        """What is quantised: floats (B, C, H, W) in [0, 1] -> (B, N, D)."""
+        features = self.encoder(2 * images - 1 if self.config.network == "plain" else images)
+        spatial = self.config.quantization == "spatial"
+        z = rearrange(features, "b d h w -> b (h w) d" if spatial else "b n h w -> b n (h w)")
+        return F.layer_norm(z, z.shape[-1:]) if self.config.standardize else z
+
+    def render(self, vectors: Tensor, kept: Tensor) -> Tensor:
+        """Decodes vectors (B, N, D), zeros where `kept` (B, N) is false, to images (B, C, H, W)."""
+        if self.mask is not None:
+            vectors = torch.where(kept[..., None], vectors, self.mask)
+        height, width = self.map
+        spatial = self.config.quantization == "spatial"
+        pattern = "b (h w) d -> b d h w" if spatial else "b n (h w) -> b n h w"
+        images: Tensor = self.decoder(rearrange(vectors, pattern, h=height, w=width))
+        return (images + 1) / 2 if self.config.network == "plain" else images
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Brings images to floats (B, C, H, W) in [0, 1], in the precision of the weights.
+
+        Raises:
+            AnytimeError: the images are of another size.
+        """
+        if images.ndim == 3 and self.image[0] == 1:
+            images = images[:, None]
+        if images.ndim != 4 or tuple(images.shape[1:]) != tuple(self.image):
+            raise AnytimeError(f"images of shape {tuple(images.shape)} should be (B, {', '.join(map(str, self.image))})")
+        weight = next(self.encoder.parameters())
+        floats = images.to(weight.device, weight.dtype)
+        return floats / 255 if images.dtype == torch.uint8 else floats
+
+    def _lengths(self, batch: int, nested: bool) -> Tensor:
+        if not nested:
+            return torch.full((batch,), self.num_codes)
+        return self.config.truncation.draw(self.num_codes, batch)
+
+
+def _networks(config: OrderedVQConfig, channels: int, features: int) -> tuple[nn.Module, nn.Module]:
+    if config.network == "plain":
+        widths = tuple(config.plain_widths)
+        return PlainEncoder(channels, features, widths), PlainDecoder(channels, features, widths)
+    return (
+        ResidualEncoder(channels, features, config.width, config.encoder_blocks, config.stride),
+        ResidualDecoder(channels, features, config.width, config.decoder_blocks, config.stride),
+    )

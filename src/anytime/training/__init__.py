@@ -1,0 +1,1 @@
+"""Training: typed recipes, one trainer, one checkpoint format."""

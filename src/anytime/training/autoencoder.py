@@ -1,0 +1,79 @@
+"""The objective of the ordered autoencoder: reconstruct an image from a random prefix of its codes.
+
+E_k ||decode(z_<=k) - x||^2 / Var(x) + beta ||e(x)_<=k - sg(z_<=k)||^2 (Xu et al. 2021, eq. 6, with the codebook term replaced by
+moving averages). Dividing by the variance of the data makes 1 the loss of the mean image, whatever the data set.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anytime.pictures.sheet import save_sheet
+from anytime.tokenizers.codebook import TrainingQuantizer
+from anytime.tokenizers.ordered import OrderedVQ
+from anytime.training.objective import Objective
+
+
+class AutoencoderObjective(Objective):
+    """Trains an `OrderedVQ`.
+
+    Args:
+        tokenizer: what is trained.
+        validation: images uint8 (M, C, H, W) that are judged and shown.
+        variance: mean variance of a pixel in [0, 1] over the training images.
+
+    Attributes:
+        nested: whether prefixes are trained (nested dropout), or the full length only.
+    """
+
+    metric = "mse"
+
+    def __init__(self, tokenizer: OrderedVQ, validation: Tensor, variance: float) -> None:
+        super().__init__()
+        config = tokenizer.config
+        self.tokenizer = tokenizer
+        self.quantizer = TrainingQuantizer(tokenizer.codebook, config.commitment, config.decay)
+        self.validation, self.variance = validation, variance
+        self.nested = config.ordered
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Reconstruction over the variance plus commitment."""
+        reconstruction, _, commitment = self.tokenizer(batch["image"], self.quantizer, self.nested)
+        target = self.tokenizer.prepare(batch["image"])
+        return F.mse_loss(reconstruction.float(), target.float()) / self.variance + commitment
+
+    def evaluate(self) -> dict[str, float]:
+        """Mean squared error, pixels in [0, 1], at doubling numbers of codes; and how many entries are in use.
+
+        `mse`, by which the best weights are chosen, is the mean over these budgets, or the last of them without ordering.
+        """
+        codes = self.tokenizer.encode(self.validation)
+        errors = {k: self._error(codes[:, :k]) for k in doubling(self.tokenizer.num_codes)}
+        chosen = list(errors.values()) if self.nested else [errors[self.tokenizer.num_codes]]
+        return {
+            "mse": sum(chosen) / len(chosen),
+            **{f"mse_{k}": error for k, error in errors.items()},
+            "codebook_used": float(len(codes.unique())),
+        }
+
+    def _error(self, prefix: Tensor) -> float:
+        pairs = zip(prefix.split(512), self.validation.split(512), strict=True)
+        squares = [(self.tokenizer.decode(codes) - self.tokenizer.prepare(x)).square().mean((1, 2, 3)) for codes, x in pairs]
+        return float(torch.cat(squares).mean())
+
+    def picture(self, path: Path) -> None:
+        """Rows are validation images, columns the budgets, the last one the image itself."""
+        images = self.validation[:10]
+        codes = self.tokenizer.encode(images)
+        budgets = doubling(self.tokenizer.num_codes)
+        columns = [self.tokenizer.decode(codes[:, :k]) for k in budgets] + [self.tokenizer.prepare(images)]
+        save_sheet(path, torch.stack(columns, 1).cpu().numpy(), [f"k={k}" for k in budgets] + ["real"])
+
+
+def doubling(codes: int) -> list[int]:
+    """1, 2, 4, ... and `codes` itself: the budgets at which things are judged while training."""
+    return sorted({2**i for i in range(codes.bit_length()) if 2**i < codes} | {codes})

@@ -1,0 +1,174 @@
+"""Recipes: everything that a training run depends on, as typed dataclasses that YAML fills and the command line overrides.
+
+`recipes/*.yaml` beside this file hold the recipes that ship; each made the bundled model of its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from anytime.errors import AnytimeError
+from anytime.files import read_yaml
+from anytime.networks.transformer import TransformerConfig
+from anytime.tokenizers.ordered import OrderedVQConfig
+
+SHIPPED = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which data to train on.
+
+    Attributes:
+        name: "mnist", "digits", or a folder of images.
+        root: where data sets lie, before $ANYTIME_DATA and the user cache are looked at.
+        validation: how many training samples to set aside; None for the data set's own number.
+    """
+
+    name: str = "mnist"
+    root: str | None = None
+    validation: int | None = None
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """How one stage is optimised: AdamW under a schedule.
+
+    Attributes:
+        steps: optimiser steps; 0 leaves the stage out.
+        batch_size: samples a step, over all processes.
+        learning_rate: the highest one.
+        schedule: "constant", "cosine", "inverse_sqrt" (Vaswani et al. 2017) or "one_cycle" (Smith 2018); all warm up linearly.
+        warmup: steps until the highest learning rate.
+        final: last learning rate of cosine and one_cycle, as a share of the highest.
+        betas: of AdamW.
+        eps: of AdamW.
+        weight_decay: decoupled, on weights only, not on biases, norms and other vectors.
+        clip: largest norm of the whole gradient; 0 for no clipping.
+        ema: decay of the averaged weights, which are what is evaluated and kept; 0 to keep the last weights.
+        evaluate_every: steps between evaluations, each with a line of metrics and a sheet of pictures.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    steps: int = 1000
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    schedule: Literal["constant", "cosine", "inverse_sqrt", "one_cycle"] = "cosine"
+    warmup: int = 100
+    final: float = 0.02
+    betas: tuple[float, float] = (0.9, 0.99)
+    eps: float = 1e-8
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.999
+    evaluate_every: int = 500
+    checkpoint_every: int = 500
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where and how a run computes; the names and values are Lightning Fabric's.
+
+    Attributes:
+        seed: every random number of the run follows from it.
+        accelerator: "cpu", "cuda", "mps" or "auto".
+        devices: how many, or "auto".
+        strategy: "auto", "ddp", ...
+        precision: "32-true", "bf16-mixed", "16-mixed", ...
+        threads: CPU threads of the process; 0 leaves torch's choice. Bit-identical resuming needs the same number again.
+    """
+
+    seed: int = 0
+    accelerator: str = "cpu"
+    devices: int | str = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An ordered (or unordered, or spatial) autoencoder and its prior.
+
+    Attributes:
+        name: of the model.
+        data: what to train on.
+        tokenizer: shape of the autoencoder.
+        prior: shape of the transformer.
+        pretrain: the autoencoder at full length.
+        order: the autoencoder under nested dropout, from where `pretrain` left it.
+        fit_prior: the transformer, on the codes of the finished autoencoder.
+        run: device, precision, seed.
+    """
+
+    name: str
+    data: DataConfig = field(default_factory=DataConfig)
+    tokenizer: OrderedVQConfig = field(default_factory=OrderedVQConfig)
+    prior: TransformerConfig = field(default_factory=TransformerConfig)
+    pretrain: StageConfig = field(default_factory=lambda: StageConfig(steps=0))
+    order: StageConfig = field(default_factory=StageConfig)
+    fit_prior: StageConfig = field(default_factory=StageConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, as YAML holds them."""
+        values = asdict(self)
+        for stage in ("pretrain", "order", "fit_prior"):
+            values[stage]["betas"] = list(values[stage]["betas"])
+        return values
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Names and files of the recipes that come with the package."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+
+
+def find_recipe(name: str) -> Path:
+    """The YAML file of a recipe: a shipped name or a path.
+
+    Raises:
+        AnytimeError: there is none.
+    """
+    path = shipped_recipes().get(name, Path(name))
+    if path.is_file():
+        return path
+    raise AnytimeError(f"there is no recipe {name!r}", f"Give a YAML file or one of: {', '.join(shipped_recipes())}")
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe and applies overrides such as ["--tokenizer.codes", "16"].
+
+    Raises:
+        AnytimeError: an unknown field or a value of the wrong type, in the file or in the overrides.
+    """
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    parser = ArgumentParser(prog="anytime train", exit_on_error=False)
+    parser.add_class_arguments(Recipe, sub_configs=False)
+    try:
+        parser.set_defaults(_flat(parser.parse_object(read_yaml(path), defaults=True).as_dict()))
+    except (ArgumentError, TypeError, ValueError, KeyError) as error:
+        raise AnytimeError(f"{path}: {_first_line(error)}") from None
+    try:
+        values = parser.instantiate_classes(parser.parse_args(list(overrides)))
+    except (ArgumentError, TypeError, ValueError, KeyError) as error:
+        raise AnytimeError(_first_line(error), "`anytime train --help` shows how fields are set") from None
+    return Recipe(**values.as_dict())
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections as dotted names, which is how defaults of single fields are given."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,97 @@
+"""A run from raw data to a model directory: pre-train, order, dump the codes, fit the prior.
+
+Each stage starts from the best weights of the one before and is skipped if an earlier, interrupted run finished it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+
+from anytime.data import ImageSet, open_images
+from anytime.errors import AnytimeError
+from anytime.files import write_yaml
+from anytime.models.config import ModelConfig
+from anytime.models.directory import save
+from anytime.models.model import Model
+from anytime.networks.transformer import CausalTransformer
+from anytime.tokenizers.ordered import OrderedVQ
+from anytime.training.autoencoder import AutoencoderObjective
+from anytime.training.prior import CodeSet, PriorObjective
+from anytime.training.recipe import Recipe
+from anytime.training.trainer import Trainer
+
+JUDGED = 2000  # validation samples that an evaluation looks at: enough for three digits, and quick
+
+
+def train(recipe: Recipe, folder: Path, resume: bool = False) -> Path:
+    """Runs a recipe; returns the model directory, `folder`/model.
+
+    Raises:
+        AnytimeError: the folder holds another run, or there is nothing to resume.
+        Interrupted: the run was stopped and has saved its state.
+    """
+    _claim(folder, resume)
+    trainer = Trainer(_fabric(recipe), folder, recipe.run.seed)
+    if trainer.fabric.is_global_zero:
+        write_yaml(folder / "config.yaml", recipe.as_dict())
+    data = {split: open_images(recipe.data.name, split, recipe.data.root, recipe.data.validation) for split in SPLITS}
+    model = _model(recipe, data["train"])
+    _fit_tokenizer(trainer, recipe, model, data)
+    _fit_prior(trainer, recipe, model, data)
+    if trainer.fabric.is_global_zero:
+        save(model, folder / "model")
+    trainer.fabric.barrier()
+    return folder / "model"
+
+
+SPLITS = ("train", "validation")  # the test set is for `evaluate` alone
+
+
+def _claim(folder: Path, resume: bool) -> None:
+    begun = (folder / "config.yaml").is_file()
+    if begun and not resume:
+        raise AnytimeError(f"{folder} holds a training run already", "Add --resume to go on with it, or choose another --out")
+    if resume and not begun:
+        raise AnytimeError(f"there is no run in {folder} to resume", "Leave --resume out to start one")
+
+
+def _fabric(recipe: Recipe) -> Fabric:
+    run = recipe.run
+    if run.threads:
+        torch.set_num_threads(run.threads)
+    fabric = Fabric(
+        accelerator=run.accelerator, devices=run.devices, strategy=run.strategy, precision=run.precision  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    torch.manual_seed(run.seed)
+    return fabric
+
+
+def _model(recipe: Recipe, data: ImageSet) -> Model:
+    """The untrained model of a recipe."""
+    tokenizer = OrderedVQ(recipe.tokenizer, data.shape)
+    prior = CausalTransformer(recipe.prior, tokenizer.codebook_size, tokenizer.num_codes, len(data.classes))
+    config = ModelConfig(
+        recipe.name, list(data.shape), recipe.tokenizer, recipe.prior, list(data.classes), recipe.data.name
+    )
+    return Model(config, tokenizer, prior)
+
+
+def _fit_tokenizer(trainer: Trainer, recipe: Recipe, model: Model, data: dict[str, ImageSet]) -> None:
+    variance = float((data["train"].images[:5000] / 255).var(dim=0).mean())
+    objective = AutoencoderObjective(model.tokenizer, data["validation"].images[:JUDGED], variance)
+    objective.nested = False
+    trainer.fit("pretrain", objective, data["train"], recipe.pretrain)
+    objective.nested = recipe.tokenizer.ordered
+    trainer.fit("order", objective, data["train"], recipe.order)
+    model.tokenizer.eval()
+
+
+def _fit_prior(trainer: Trainer, recipe: Recipe, model: Model, data: dict[str, ImageSet]) -> None:
+    """Codes the data once, with the tokenizer that will be saved, and trains the prior on that."""
+    codes = {split: CodeSet(model.tokenizer.encode(images.images), images.labels) for split, images in data.items()}
+    trainer.fit("prior", PriorObjective(model, codes["validation"]), codes["train"], recipe.fit_prior)
+    model.prior.eval()

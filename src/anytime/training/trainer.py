@@ -1,0 +1,199 @@
+"""The one trainer: AdamW under a schedule, on whatever devices Lightning Fabric was given, resumable to the bit.
+
+Everything random in step s follows from (seed, stage, s): the batch, and torch's generator, which is seeded anew before each
+step. So a checkpoint holds weights, optimiser, averages and the step, and a run killed at any moment and resumed makes the
+same weights as one left alone.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from anytime.training.average import averaged
+from anytime.training.batches import Batches, Samples, loader
+from anytime.training.checkpoint import load_checkpoint, save_checkpoint
+from anytime.training.interrupt import Interrupt
+from anytime.training.log import MetricsLog
+from anytime.training.objective import Objective
+from anytime.training.recipe import StageConfig
+from anytime.training.schedule import learning_rate
+
+
+class Interrupted(Exception):
+    """Training was asked to stop, and everything is saved."""
+
+
+@dataclass
+class Progressing:
+    """How far a stage is: the step to do next, and the best evaluation so far."""
+
+    step: int = 0
+    best: float = float("inf")
+
+
+class Trainer:
+    """Runs stages one after another in a folder.
+
+    Args:
+        fabric: launched; device, precision and strategy are its.
+        folder: of the run: checkpoints/, sheets/ and metrics are written there.
+        seed: of the run.
+    """
+
+    def __init__(self, fabric: Fabric, folder: Path, seed: int) -> None:
+        self.fabric, self.folder, self.seed = fabric, folder, seed
+        self.log = MetricsLog(folder)
+        self.last = folder / "checkpoints" / "last.safetensors"
+
+    def best_of(self, name: str) -> Path:
+        """Where the best weights of a stage are kept."""
+        return self.folder / "checkpoints" / f"{name}.safetensors"
+
+    def fit(self, name: str, objective: Objective, samples: Samples, stage: StageConfig) -> None:
+        """Trains `objective` and leaves it holding its best weights.
+
+        If the last checkpoint is of this stage, goes on from there; if a later stage has begun, only loads the best weights.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
+        """
+        if stage.steps and not self._finished(name):
+            with Interrupt() as interrupt:
+                self._optimise(name, objective, samples, stage, interrupt)
+        if stage.steps:
+            self.fabric.barrier()
+            objective.load_state_dict(load_checkpoint(self.best_of(name))["objective"])
+
+    def _optimise(
+        self, name: str, objective: Objective, samples: Samples, stage: StageConfig, interrupt: Interrupt
+    ) -> None:
+        objective.train()
+        model, optimizer = self.fabric.setup(objective, _optimizer(objective, stage))
+        average = averaged(objective, stage.ema) if stage.ema else None
+        progress = self._resume(name, objective, optimizer, average)
+        batches = self.fabric.setup_dataloaders(
+            loader(samples, self._batches(name, samples, stage, progress.step)), use_distributed_sampler=False
+        )
+        with _bar(name, stage.steps, progress.step, self.fabric.is_global_zero) as advance:
+            for batch in batches:
+                loss = self._step(name, model, optimizer, batch, stage, progress.step)
+                if average is not None:
+                    average.update_parameters(objective)
+                progress.step += 1
+                done = progress.step == stage.steps
+                if done or progress.step % stage.evaluate_every == 0:
+                    self._evaluate(name, objective if average is None else average.module, progress, loss)
+                if done or progress.step % stage.checkpoint_every == 0 or interrupt.asked:
+                    self._save(name, objective, optimizer, average, progress)
+                if interrupt.asked and not done:
+                    raise Interrupted(f"{name}, step {progress.step} of {stage.steps}")
+                advance(loss)
+
+    def _step(
+        self, name: str, model: Any, optimizer: Any, batch: Any, stage: StageConfig, step: int  # noqa: ANN401  (Fabric's)
+    ) -> float:
+        torch.manual_seed(_mix(self.seed, name, step, self.fabric.global_rank))
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, stage)
+        loss = model(batch)
+        optimizer.zero_grad()
+        self.fabric.backward(loss)
+        if stage.clip:
+            self.fabric.clip_gradients(model, optimizer, max_norm=stage.clip)
+        optimizer.step()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _evaluate(self, name: str, judged: nn.Module, progress: Progressing, loss: float) -> None:
+        """Logs, draws a sheet and keeps the weights if they are the best so far; on the first process only."""
+        assert isinstance(judged, Objective)
+        if self.fabric.is_global_zero:
+            was_training = judged.training
+            judged.eval()
+            values = judged.evaluate()
+            judged.picture(self.folder / "sheets" / f"{name}-{progress.step:06d}.png")
+            judged.train(was_training)
+            self.log.add(name, progress.step, {"loss": loss, **values})
+            if values[judged.metric] < progress.best:
+                progress.best = values[judged.metric]
+                save_checkpoint(self.best_of(name), {"objective": judged.state_dict(), "step": progress.step})
+        self.fabric.barrier()
+
+    def _save(
+        self, name: str, objective: nn.Module, optimizer: Any, average: AveragedModel | None, progress: Progressing  # noqa: ANN401
+    ) -> None:
+        if self.fabric.is_global_zero:
+            state = {
+                "stage": name,
+                "step": progress.step,
+                "best": progress.best,
+                "objective": objective.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "average": None if average is None else average.state_dict(),
+            }
+            save_checkpoint(self.last, state)
+        self.fabric.barrier()
+
+    def _resume(self, name: str, objective: nn.Module, optimizer: Any, average: AveragedModel | None) -> Progressing:  # noqa: ANN401
+        state = self._last_state()
+        if state is None or state["stage"] != name:
+            return Progressing()
+        objective.load_state_dict(state["objective"])
+        optimizer.load_state_dict(state["optimizer"])
+        if average is not None:
+            average.load_state_dict(state["average"])
+        self.log.forget_after(name, state["step"])
+        return Progressing(state["step"], state["best"])
+
+    def _last_state(self) -> dict[str, Any] | None:
+        return load_checkpoint(self.last) if self.last.is_file() else None
+
+    def _finished(self, name: str) -> bool:
+        """Whether a later stage has begun: the last checkpoint is another stage's, and this one left its best weights."""
+        state = self._last_state()
+        return state is not None and state["stage"] != name and self.best_of(name).is_file()
+
+    def _batches(self, name: str, samples: Samples, stage: StageConfig, start: int) -> Batches:
+        rank, world = self.fabric.global_rank, self.fabric.world_size
+        return Batches(len(samples), stage.batch_size, stage.steps, _mix(self.seed, name), start, rank, world)
+
+
+def _optimizer(objective: nn.Module, stage: StageConfig) -> torch.optim.AdamW:
+    parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": stage.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, lr=stage.learning_rate, betas=stage.betas, eps=stage.eps, fused=True)
+
+
+def _mix(seed: int, name: str, *numbers: int) -> int:
+    """One seed out of several numbers and a name, such that nearby numbers give unrelated seeds."""
+    return int(np.random.SeedSequence([seed, zlib.crc32(name.encode()), *numbers]).generate_state(1, np.uint64)[0] >> 1)
+
+
+@contextmanager
+def _bar(name: str, steps: int, start: int, shown: bool) -> Iterator[Any]:
+    columns = (
+        TextColumn(f"{name:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, disable=not shown) as progress:
+        task = progress.add_task(name, total=steps, completed=start, loss=float("nan"))
+        yield lambda loss: progress.update(task, advance=1, loss=loss)

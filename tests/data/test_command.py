@@ -1,0 +1,57 @@
+import argparse
+
+import pytest
+from PIL import Image
+
+from anytime.cli import data
+from anytime.errors import AnytimeError
+
+
+def anytime_data(*words):
+    parser = argparse.ArgumentParser()
+    data.add_arguments(parser)
+    return data.run(parser.parse_args(list(words)))
+
+
+@pytest.fixture(autouse=True)
+def nothing_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANYTIME_DATA", str(tmp_path / "env"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_list_names_every_set_and_how_to_get_it(capsys):
+    assert anytime_data("list") == 0
+    printed = capsys.readouterr().out
+    assert "mnist" in printed and "digits" in printed and "folder:PATH" in printed
+
+
+def test_info_says_what_mnist_is_and_what_is_missing(capsys, tmp_path):
+    assert anytime_data("info", "mnist") == 0
+    printed = capsys.readouterr().out
+    for expected in ("LeCun", "CC BY-SA 3.0", "55,000", "10,000", "t10k-labels-idx1-ubyte: missing"):
+        assert expected in printed
+    assert "anytime data fetch mnist" in printed and str(tmp_path / "env") in printed
+
+
+def test_info_says_where_the_files_are(capsys, data_root):
+    assert anytime_data("info", "mnist", "--data-root", str(data_root)) == 0
+    printed = capsys.readouterr().out
+    assert f"t10k-labels-idx1-ubyte: {data_root / 'mnist' / 't10k-labels-idx1-ubyte.gz'}\n" in printed
+    assert "missing" not in printed
+
+
+def test_info_counts_the_images_of_a_folder(capsys, tmp_path):
+    for number in range(20):
+        Image.new("L", (4, 4)).save(tmp_path / f"{number}.png")
+    assert anytime_data("info", f"folder:{tmp_path}") == 0
+    assert "16" in capsys.readouterr().out
+
+
+def test_info_on_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(AnytimeError, match=r"'cifar'.*mnist, digits"):
+        anytime_data("info", "cifar")
+
+
+def test_fetch_prints_where_the_files_are(capsys, data_root):
+    assert anytime_data("fetch", "mnist", "--data-root", str(data_root)) == 0
+    assert str(data_root / "mnist" / "train-images-idx3-ubyte.gz") in capsys.readouterr().out

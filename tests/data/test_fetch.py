@@ -1,0 +1,113 @@
+import gzip
+import hashlib
+
+import pytest
+
+from anytime.data.fetch import FILES, fetch
+from anytime.errors import AnytimeError
+
+from .mirror import serving
+
+CONTENT = {name: bytes(range(256)) * 40 + name.encode() for name in ("one", "two")}
+PACKED = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in CONTENT.items()}
+SETS = {"mnist": {name: hashlib.sha256(content).hexdigest() for name, content in CONTENT.items()}}
+NOWHERE = "http://127.0.0.1:9/"
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+def here(tmp_path):
+    return {path.name: path.read_bytes() for path in (tmp_path / "mnist").iterdir()}
+
+
+def broken_off(tmp_path, content):
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "one.gz.part").write_bytes(content)
+
+
+def test_a_good_fetch_puts_every_file_into_place(tmp_path):
+    told = []
+    with serving(PACKED) as mirror:
+        paths = fetch("mnist", tmp_path, [mirror.url], lambda *progress: told.append(progress), SETS)
+    assert here(tmp_path) == PACKED
+    assert paths == [tmp_path / "mnist" / name for name in PACKED]
+    assert told == [(name, len(content), len(content)) for name, content in PACKED.items()]
+
+
+def test_files_that_are_here_and_right_are_not_fetched_again(tmp_path):
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "one").write_bytes(CONTENT["one"])
+    (tmp_path / "two.gz").write_bytes(gzip.compress(CONTENT["two"], compresslevel=0))
+    paths = fetch("mnist", tmp_path, [NOWHERE], files=SETS)
+    assert paths == [tmp_path / "mnist" / "one", tmp_path / "two.gz"]
+
+
+def test_a_file_that_is_here_and_wrong_is_replaced(tmp_path):
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "one.gz").write_bytes(PACKED["one.gz"][:-1])
+    with serving(PACKED) as mirror:
+        fetch("mnist", tmp_path, [mirror.url], files=SETS)
+    assert here(tmp_path) == PACKED
+
+
+def test_a_download_is_resumed_where_it_broke_off(tmp_path):
+    broken = pytest.raises(AnytimeError, match=r"one\.gz could not be fetched.*closed after 100")
+    with serving(PACKED, breaks_after=100) as mirror, broken:
+        fetch("mnist", tmp_path, [mirror.url], files=SETS)
+    assert here(tmp_path) == {"one.gz.part": PACKED["one.gz"][:100]}
+    with serving(PACKED) as mirror:
+        fetch("mnist", tmp_path, [mirror.url], files=SETS)
+    assert mirror.asked == [("one.gz", "bytes=100-"), ("two.gz", None)]
+    assert here(tmp_path) == PACKED
+
+
+def test_a_mirror_without_ranges_starts_again(tmp_path):
+    broken_off(tmp_path, PACKED["one.gz"][:100])
+    with serving(PACKED, ranges=False) as mirror:
+        fetch("mnist", tmp_path, [mirror.url], files=SETS)
+    assert here(tmp_path) == PACKED
+
+
+@pytest.mark.parametrize(
+    "left", [PACKED["one.gz"], b"rubbish", b"rubbish" * 10_000], ids=["whole", "short", "long"]
+)
+def test_whatever_an_earlier_run_left_is_completed_or_replaced(tmp_path, left):
+    broken_off(tmp_path, left)
+    with serving(PACKED) as mirror:
+        fetch("mnist", tmp_path, [mirror.url], files=SETS)
+    assert here(tmp_path) == PACKED
+
+
+def test_a_wrong_checksum_leaves_nothing_in_place(tmp_path):
+    with (
+        serving({"one.gz": PACKED["two.gz"]}) as mirror,
+        pytest.raises(AnytimeError, match=r"one\.gz.*checksum"),
+    ):
+        fetch("mnist", tmp_path, [mirror.url], files=SETS)
+    assert here(tmp_path) == {}
+
+
+def test_the_next_mirror_is_tried(tmp_path):
+    with serving({"one.gz": b"<html>log in</html>"}) as bad, serving(PACKED) as good:
+        fetch("mnist", tmp_path, [NOWHERE, bad.url, good.url], files=SETS)
+    assert here(tmp_path) == PACKED
+
+
+def test_no_network_is_one_error_that_says_where_to_put_the_file(tmp_path):
+    with pytest.raises(AnytimeError) as caught:
+        fetch("mnist", tmp_path, [NOWHERE], files=SETS)
+    assert "one.gz could not be fetched" in str(caught.value) and NOWHERE in str(caught.value)
+    assert str(tmp_path / "mnist" / "one.gz") in str(caught.value)
+
+
+def test_a_set_that_cannot_be_fetched_is_named(tmp_path):
+    with pytest.raises(AnytimeError, match=r"'digits'.*mnist"):
+        fetch("digits", tmp_path)
+
+
+def test_the_real_files_are_what_the_checksums_say(data_root):
+    paths = fetch("mnist", data_root, mirrors=[NOWHERE])
+    assert [path.name.removesuffix(".gz") for path in paths] == list(FILES["mnist"])

@@ -1,0 +1,47 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from anytime.data import open_images
+from anytime.data.sets import KNOWN, SPLITS
+from anytime.errors import AnytimeError
+
+
+def test_digits_are_cut_as_announced():
+    splits = [open_images("digits", split) for split in SPLITS]
+    assert tuple(map(len, splits)) == KNOWN["digits"].sizes == (1_300, 200, 297)
+    assert all(images.shape == KNOWN["digits"].shape for images in splits)
+    assert all(set(images.labels.tolist()) == set(range(10)) for images in splits)
+
+
+def test_digits_fill_the_range_of_a_byte():
+    pixels = open_images("digits", "train").images
+    assert pixels.unique().tolist() == [round(level * 255 / 16) for level in range(17)]
+
+
+def test_the_test_digits_do_not_depend_on_the_validation_size():
+    one, other = (open_images("digits", "test", validation=size) for size in (10, 1_000))
+    assert torch.equal(one.images, other.images)
+    assert len(open_images("digits", "train", validation=1_000)) == 500
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(AnytimeError, match=r"'cifar'.*mnist, digits, folder:PATH"):
+        open_images("cifar", "train")
+
+
+def test_an_unknown_split_lists_the_known_ones():
+    with pytest.raises(AnytimeError, match=r"'valid'.*train, validation, test"):
+        open_images("digits", "valid")
+
+
+def test_a_size_is_for_folders():
+    with pytest.raises(AnytimeError, match="digits"):
+        open_images("digits", "train", size=16)
+
+
+def test_importing_the_package_and_its_command_does_not_import_torch():
+    code = "import sys, anytime.data, anytime.cli.data; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
