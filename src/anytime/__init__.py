@@ -21,7 +21,7 @@ __version__ = "0.1.0"
 __all__ = ["AnytimeError", "Model", "__version__", "load"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
+def __getattr__(name: str) -> Any:
     """Imports what needs torch only when it is asked for, so that `import anytime` is instant (PEP 562)."""
     if name == "load":
         from anytime.models.directory import load

@@ -71,9 +71,7 @@ def test_a_mirror_without_ranges_starts_again(tmp_path):
     assert here(tmp_path) == PACKED
 
 
-@pytest.mark.parametrize(
-    "left", [PACKED["one.gz"], b"rubbish", b"rubbish" * 10_000], ids=["whole", "short", "long"]
-)
+@pytest.mark.parametrize("left", [PACKED["one.gz"], b"rubbish", b"rubbish" * 10_000], ids=["whole", "short", "long"])
 def test_whatever_an_earlier_run_left_is_completed_or_replaced(tmp_path, left):
     broken_off(tmp_path, left)
     with serving(PACKED) as mirror:

@@ -50,9 +50,7 @@ def largest_angles(model: LinearOrderedAutoencoder, vectors: Tensor) -> list[flo
 def prefix_errors(model: LinearOrderedAutoencoder, x: Tensor) -> Tensor:
     with torch.no_grad():
         codes = model.encode(x)
-        return torch.stack(
-            [(x - model.decode(codes[:, :k])).square().sum(1).mean() for k in range(1, CODES + 1)]
-        )
+        return torch.stack([(x - model.decode(codes[:, :k])).square().sum(1).mean() for k in range(1, CODES + 1)])
 
 
 def test_every_prefix_spans_the_principal_components(fitted, components):

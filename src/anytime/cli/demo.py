@@ -1,5 +1,12 @@
 """x."""
-HELP="x"
-EXAMPLE="x"
-def add_arguments(p): pass
-def run(a): return 0
+
+HELP = "x"
+EXAMPLE = "x"
+
+
+def add_arguments(p):
+    pass
+
+
+def run(a):
+    return 0

@@ -1,5 +1,75 @@
-"""x."""
-HELP="x"
-EXAMPLE="x"
-def add_arguments(p): pass
-def run(a): return 0
+"""Draws samples at one or several budgets, or within a deadline.
+
+A budget with a point is a fraction (0.25, 1.0), one without is a number of codes (8). Writes samples.png, samples.npz and
+samples.json. The codes at a small budget are the first codes of a large one, so samples can be continued: --resume.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "draw samples at budgets or within a deadline"
+EXAMPLE = "anytime sample mnist-ordered -n 64 --budget 0.25 --budget 1.0 --seed 0 --out out"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `anytime sample`."""
+    parser.add_argument("model", help="a bundled name, a model directory or a Hub id")
+    parser.add_argument("-n", type=int, default=64, help="number of samples (default: 64)")
+    parser.add_argument("--budget", type=budget, action="append", help="codes (8) or fraction (0.25); may be repeated")
+    parser.add_argument("--deadline", type=float, metavar="MS", help="milliseconds until the decoded samples are there")
+    parser.add_argument("--resume", type=Path, metavar="NPZ", help="go on with the samples of an earlier samples.npz")
+    parser.add_argument("--label", type=int, action="append", help="class of all samples; repeated: classes in turn")
+    add_drawing(parser)
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the results (default: out)")
+
+
+def add_drawing(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every command that draws."""
+    parser.add_argument("--seed", type=int, default=0, help="sample i depends on (model, seed, i) alone (default: 0)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="0 takes the most likely code (default: 1)")
+    parser.add_argument("--top-k", type=int, default=0, help="only the k most likely codes (default: all)")
+    parser.add_argument("--top-p", type=float, default=1.0, help="only the likeliest codes with this mass (default: 1)")
+    parser.add_argument("--guidance", type=float, default=1.0, help="classifier-free guidance (default: 1, none)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, ... (default: cpu)")
+
+
+def budget(text: str) -> int | float:
+    """Reads "8" as a number of codes and "0.25" or "1.0" as a fraction."""
+    return float(text) if "." in text else int(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draws, writes the files and prints where they are."""
+    from rich.console import Console
+
+    from anytime.models.directory import load
+    from anytime.tasks.sample import read_samples, sample_to_files, write_samples
+
+    model = load(args.model, args.device)
+    budgets = args.budget or [1.0]
+    if args.resume:
+        samples = model.resume(read_samples(args.resume, model), budgets[-1], deadline=args.deadline)
+        report = write_samples(model, samples, budgets, args.out)
+    else:
+        labels = args.label and [args.label[i % len(args.label)] for i in range(args.n)]
+        report = sample_to_files(
+            model,
+            args.n,
+            budgets,
+            args.out,
+            deadline=args.deadline,
+            seed=args.seed,
+            labels=labels,
+            **drawing(args),
+        )
+    for row in report["budgets"]:
+        Console().print(f"{row['codes']:4d} codes of {model.num_codes}, decoded in {row['decode_ms']:.1f} ms")
+    Console().print(f"{report['n']} samples, {report['prior_ms']:.1f} ms in the prior: {args.out}/samples.png, .npz, .json")
+    return 0
+
+
+def drawing(args: argparse.Namespace) -> dict[str, float]:
+    """The filters among the arguments."""
+    return {name: getattr(args, name) for name in ("temperature", "top_k", "top_p", "guidance")}

@@ -32,14 +32,10 @@ def opened(path: Path) -> Iterator[Image.Image]:
             with Image.open(path, formats=FORMATS) as image:
                 yield image
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-            raise AnytimeError(
-                f"{path} holds more than the {Image.MAX_IMAGE_PIXELS:,} pixels allowed"
-            ) from None
+            raise AnytimeError(f"{path} holds more than the {Image.MAX_IMAGE_PIXELS:,} pixels allowed") from None
         except AnytimeError:
             raise
-        except (
-            Exception
-        ) as error:  # Pillow's decoders raise SyntaxError, struct.error and others on corrupt files
+        except Exception as error:  # Pillow's decoders raise SyntaxError, struct.error and others on corrupt files
             reason = str(error) or type(error).__name__
             raise AnytimeError(f"{path} cannot be read as an image: {reason}", "Mend or remove it") from None
 

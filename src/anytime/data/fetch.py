@@ -68,17 +68,13 @@ def fetch(
         AnytimeError: the set cannot be fetched, or no mirror gave a right file: says where to put it.
     """
     if name not in files:
-        raise AnytimeError(
-            f"There is nothing to fetch for {name!r}", f"What can be fetched is {', '.join(files)}"
-        )
+        raise AnytimeError(f"There is nothing to fetch for {name!r}", f"What can be fetched is {', '.join(files)}")
     folder = destination(name, root)
     paths = []
     for filename, digest in files[name].items():
         here = look_for(filename, places_in(folder.parent, name))
         right = here is not None and _digest(here) == digest
-        paths.append(
-            here if here and right else fetch_file(folder / f"{filename}.gz", digest, mirrors, progress)
-        )
+        paths.append(here if here and right else fetch_file(folder / f"{filename}.gz", digest, mirrors, progress))
     return paths
 
 

@@ -37,9 +37,7 @@ def load_folder(folder: Path, split: str, validation: int | None = None, size: i
     parts = find_splits(folder, validation)
     files = parts[split]
     if not files:
-        raise AnytimeError(
-            f"{folder} has no {split} images", f"Put some into {folder / SPLIT_FOLDERS[split][0]}"
-        )
+        raise AnytimeError(f"{folder} has no {split} images", f"Put some into {folder / SPLIT_FOLDERS[split][0]}")
     everything = [file for part in parts.values() for file in part]
     gray = _check_headers(everything, size)
     images = torch.stack([decode(file, gray, size) for file in files])
@@ -68,12 +66,7 @@ def find_splits(folder: Path, validation: int | None = None) -> dict[str, list[P
 
 def _split_folders(folder: Path) -> dict[str, Path]:
     """Maps each split to its subfolder, or gives nothing if the folder is not laid out in splits."""
-    found = {
-        split: folder / name
-        for split, names in SPLIT_FOLDERS.items()
-        for name in names
-        if (folder / name).is_dir()
-    }
+    found = {split: folder / name for split, names in SPLIT_FOLDERS.items() for name in names if (folder / name).is_dir()}
     return found if "train" in found and len(found) > 1 else {}
 
 
@@ -82,9 +75,7 @@ def _pictures_in(folder: Path | None) -> list[Path]:
     if folder is None:
         return []
     files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES and file.is_file()]
-    return [
-        file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    ]
+    return [file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
 
 
 def _cut(folder: Path, files: list[Path], validation: int | None, with_test: bool) -> dict[str, list[Path]]:

@@ -37,9 +37,7 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
-            raise AnytimeError(
-                f"{self.name}: images should be uint8 (N, C, H, W), not {_described(self.images)}"
-            )
+            raise AnytimeError(f"{self.name}: images should be uint8 (N, C, H, W), not {_described(self.images)}")
         if self.labels is None:
             return
         if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:

@@ -47,13 +47,9 @@ def _read_pair(prefix: str, root: str | Path | None) -> tuple[NDArray[np.uint8],
     labels_path = find_file("mnist", f"{prefix}-labels-idx1-ubyte", root)
     images, labels = read_idx(images_path, dims=3), read_idx(labels_path, dims=1)
     if images.shape[1:] != (28, 28):
-        raise AnytimeError(
-            f"{images_path} holds images of {images.shape[1]}×{images.shape[2]} pixels, not 28×28"
-        )
+        raise AnytimeError(f"{images_path} holds images of {images.shape[1]}×{images.shape[2]} pixels, not 28×28")
     if len(images) != len(labels):
-        raise AnytimeError(
-            f"{images_path} holds {len(images):,} images but {labels_path} {len(labels):,} labels"
-        )
+        raise AnytimeError(f"{images_path} holds {len(images):,} images but {labels_path} {len(labels):,} labels")
     if labels.size and labels.max() > 9:
         row = int(np.argmax(labels > 9))
         raise AnytimeError(f"{labels_path} holds the label {labels[row]} at row {row}, which is not a digit")

@@ -48,9 +48,7 @@ KNOWN = {
         shape=(1, 8, 8),
         sizes=(1_300, 200, 297),
     ),
-    "folder:PATH": About(
-        title="your own images: PNG, JPEG, WebP, BMP", source="a folder of yours", licence="yours"
-    ),
+    "folder:PATH": About(title="your own images: PNG, JPEG, WebP, BMP", source="a folder of yours", licence="yours"),
 }
 
 
@@ -97,9 +95,7 @@ def open_images(
     return images
 
 
-def _open(
-    name: str, split: str, root: str | Path | None, validation: int | None, size: int | None
-) -> ImageSet:
+def _open(name: str, split: str, root: str | Path | None, validation: int | None, size: int | None) -> ImageSet:
     """Chooses the loader. Each is imported when it is chosen, because it imports torch."""
     folder = folder_of(name)
     if folder is not None:

@@ -60,7 +60,7 @@ def build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
         raise AnytimeError(f"{where} is not complete ({error})") from None
 
 
-def _field(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401  (any field of any dataclass)
+def _field(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return build(hint, value, where)
     plain = {int: int, float: int | float, bool: bool, str: str}.get(hint)

@@ -23,9 +23,8 @@ CONFIG = "config.yaml"
 
 def save(model: Model, folder: Path) -> None:
     """Writes a model; the config goes last, so a directory with a config is complete."""
-    for part in ("tokenizer", "prior"):
-        state = {name: tensor.cpu().clone() for name, tensor in getattr(model, part).state_dict().items()}
-        write_tensors(folder / f"{part}.safetensors", state)
+    save_weights(model.tokenizer, folder / "tokenizer.safetensors")
+    save_weights(model.prior, folder / "prior.safetensors")
     write_yaml(folder / CONFIG, model.config.as_dict())
 
 
@@ -85,6 +84,12 @@ def read_config(folder: Path) -> ModelConfig:
     if len(config.image) != 3:
         raise AnytimeError(f"{path}: image should be [channels, height, width], not {config.image}")
     return config
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Writes the weights and buffers of a module as safetensors."""
+    # Copies: tied weights share memory, which safetensors refuses to write twice.
+    write_tensors(path, {name: tensor.cpu().clone() for name, tensor in module.state_dict().items()})
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

@@ -23,7 +23,8 @@ def download(name: str) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = type(error).__name__
         raise AnytimeError(
-            f"{name!r} is no directory, and could not be had from the Hub ({reason})", "Check the name and the network"
+            f"{name!r} is no directory, and could not be had from the Hub ({reason})",
+            "Check the name and the network",
         ) from None
 
 

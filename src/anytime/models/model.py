@@ -1,11 +1,11 @@
 """A model: an ordered tokenizer and its prior, and every way to draw from them.
 
-    model = anytime.load("mnist-ordered")
-    model.sample(64, budget=0.25)         a quarter of the codes
-    model.sample(64, deadline=50)         what can be done in 50 ms
-    model.stream(8)                       every prefix, as it comes
-    model.resume(samples, budget=1.0)     more codes for what was stopped early
-    model.vary(codes, keep=4, n=8)        the first codes kept, the rest drawn anew
+model = anytime.load("mnist-ordered")
+model.sample(64, budget=0.25)         a quarter of the codes
+model.sample(64, deadline=50)         what can be done in 50 ms
+model.stream(8)                       every prefix, as it comes
+model.resume(samples, budget=1.0)     more codes for what was stopped early
+model.vary(codes, keep=4, n=8)        the first codes kept, the rest drawn anew
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from anytime.heads.categorical import Categorical
 from anytime.models.config import ModelConfig
 from anytime.models.samples import Batch, Partial, Samples, joined, reordered
 from anytime.networks.transformer import CausalTransformer
+from anytime.pictures.sheet import channels_last
 from anytime.sampling.budget import Budget, Clock, Deadline, Stop, lengths, one_length
 from anytime.sampling.decode import Decoding, finish, run
 from anytime.sampling.filters import Filters
@@ -87,7 +88,7 @@ class Model:
         labels: Labels = None,
         first_index: int = 0,
         batch_size: int = 256,
-        **filters: Any,  # noqa: ANN401  (the fields of Filters)
+        **filters: Any,
     ) -> Samples:
         """Draws n samples.
 
@@ -125,7 +126,7 @@ class Model:
         seed: int = 0,
         labels: Labels = None,
         first_index: int = 0,
-        **filters: Any,  # noqa: ANN401
+        **filters: Any,
     ) -> Iterator[Partial]:
         """Draws n samples and yields them after every code, or at the budgets of `at`: one run of the prior serves them all."""
         indices = range(first_index, first_index + n)
@@ -154,9 +155,7 @@ class Model:
         batch = Batch(samples.seed, samples.indices, samples.labels, wanted, samples.filters, samples.codes)
         # A prefix is fed to all rows of a batch at once, so rows of one length go together.
         groups = [(samples.lengths == length).nonzero()[:, 0] for length in samples.lengths.unique()]
-        parts = [
-            self._draw(batch.part(rows, int(samples.lengths[rows[0]])), started, deadline, None) for rows in groups
-        ]
+        parts = [self._draw(batch.part(rows, int(samples.lengths[rows[0]])), started, deadline, None) for rows in groups]
         return reordered(joined(parts), torch.cat(groups).argsort())
 
     @torch.inference_mode()
@@ -169,7 +168,7 @@ class Model:
         *,
         seed: int = 0,
         label: int | None = None,
-        **filters: Any,  # noqa: ANN401
+        **filters: Any,
     ) -> Samples:
         """Keeps the first codes of one image and draws the rest n times: "samples on the same priority code".
 
@@ -199,7 +198,7 @@ class Model:
         with torch.inference_mode():
             images = self.tokenizer.decode(codes.to(self.device))
             pixels = (images * 255).round_().to(torch.uint8).cpu().numpy()
-        return pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
+        return channels_last(pixels)
 
     def _draw(self, batch: Batch, started: float, deadline: float | None, stop: Stop | None) -> Samples:
         """Draws one batch: runs the loop, then decodes."""
@@ -213,9 +212,7 @@ class Model:
         codes = finish(decoding.tokens, reached).cpu()
         prior_ms = 1000 * (time.perf_counter() - started)
         data, decode_ms = self._timed_decode(codes, clock)
-        return Samples(
-            codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, prior_ms, decode_ms
-        )
+        return Samples(codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, prior_ms, decode_ms)
 
     def _timed_decode(self, codes: Tensor, clock: Clock) -> tuple[NDArray[np.uint8], float]:
         started = time.perf_counter()

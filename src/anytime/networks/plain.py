@@ -34,7 +34,11 @@ class PlainDecoder(nn.Sequential):
         narrowing = widths[::-1]
         layers: list[nn.Module] = [nn.ConvTranspose2d(features, narrowing[0], 3, padding=1)]
         for before, after in zip(narrowing, (*narrowing[1:], channels), strict=True):
-            layers += [nn.BatchNorm2d(before), nn.ReLU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)]
+            layers += [
+                nn.BatchNorm2d(before),
+                nn.ReLU(),
+                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1),
+            ]
         super().__init__(*layers, nn.Tanh())
         self.apply(_initialise)
 

@@ -6,7 +6,7 @@ the first invariant of the design. The decode loop of `anytime.sampling` drives 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from torch import Tensor
 
@@ -21,8 +21,11 @@ class State(Protocol):
         ...
 
 
-class SequenceModel(Protocol):
-    """p(token t | tokens before t, label), as parameters for a head."""
+S = TypeVar("S", bound=State)
+
+
+class SequenceModel(Protocol[S]):
+    """p(token t | tokens before t, label), as parameters for a head. S is the model's own kind of state."""
 
     length: int
 
@@ -30,14 +33,14 @@ class SequenceModel(Protocol):
         """Parameters for every position of (B, T) tokens: (B, T, P)."""
         ...
 
-    def init_state(self, batch: int, labels: Tensor | None = None) -> State:
+    def init_state(self, batch: int, labels: Tensor | None = None) -> S:
         """The state before the first token."""
         ...
 
-    def step(self, previous: Tensor | None, state: State) -> Tensor:
+    def step(self, previous: Tensor | None, state: S) -> Tensor:
         """Parameters (B, P) of the next token, given the `previous` one (B,), or None before the first."""
         ...
 
-    def prefill(self, prefix: Tensor, state: State) -> Tensor:
+    def prefill(self, prefix: Tensor, state: S) -> Tensor:
         """Feeds (B, k >= 1) tokens into a fresh state at once; parameters (B, P) of the next token."""
         ...

@@ -52,7 +52,10 @@ class Block(nn.Module):
         self.attention = SoftmaxAttention(width, config.heads, config.attention_dropout)
         self.feed_forward_norm = nn.LayerNorm(width)
         self.feed_forward = nn.Sequential(
-            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(config.activation_dropout), nn.Linear(hidden, width)
+            nn.Linear(width, hidden),
+            nn.GELU(),
+            nn.Dropout(config.activation_dropout),
+            nn.Linear(hidden, width),
         )
         self.dropout = nn.Dropout(config.dropout)
 

@@ -19,37 +19,59 @@ def to_uint8(images: NDArray[Any]) -> NDArray[np.uint8]:
     """Pixels in [0, 1] to 0..255, rounded (truncating would darken everything); uint8 stays as it is."""
     if images.dtype == np.uint8:
         return images
-    return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    return rounded
 
 
-def sheet(images: NDArray[Any], titles: Sequence[str] = (), scale: int | None = None) -> Image.Image:
-    """Lays out images (rows, columns, C, H, W), floats in [0, 1] or uint8, C 1 or 3, under column titles.
+def channels_first(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n, H, W) or (n, H, W, 3), as models return pictures, to (n, C, H, W), as sheets take them."""
+    return images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+
+
+def channels_last(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n, C, H, W) to (n, H, W) or (n, H, W, 3)."""
+    return images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1)
+
+
+def sheet(
+    images: NDArray[Any], titles: Sequence[str] = (), row_titles: Sequence[str] = (), scale: int | None = None
+) -> Image.Image:
+    """Lays out images (rows, columns, C, H, W), floats in [0, 1] or uint8, C 1 or 3.
 
     Args:
         images: what to show.
-        titles: one a column, or none.
+        titles: one above each column, or none.
+        row_titles: one before each row, or none.
         scale: pixels a pixel; by default as many as make an image at least 48 wide.
     """
     pixels = to_uint8(images)
-    rows, columns, channels, height, width = pixels.shape
+    rows, columns, _, height, width = pixels.shape
     scale = scale or max(1, -(-48 // width))
-    cell_height, cell_width = height * scale + GAP, width * scale + GAP
-    header = 18 if titles else 0
-    page = Image.new("RGB", (columns * cell_width + GAP, rows * cell_height + GAP + header), (PAPER,) * 3)
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(11)
+    cell = np.array([width * scale + GAP, height * scale + GAP])
+    font = ImageFont.load_default(11)
+    margin = np.array([max([0, *(int(font.getlength(title)) + 8 for title in row_titles)]), 18 if titles else 0])
+    page = Image.new("RGB", tuple(margin + cell * [columns, rows] + GAP), (PAPER,) * 3)
+    draw = ImageDraw.Draw(page)
     for column, title in enumerate(titles):
-        draw.text((column * cell_width + cell_width / 2, header / 2), title, (INK,) * 3, font, anchor="mm")
-    for row in range(rows):
-        for column in range(columns):
-            tile = _tile(pixels[row, column]).resize((width * scale, height * scale), Image.Resampling.NEAREST)
-            page.paste(tile, (GAP + column * cell_width, GAP + header + row * cell_height))
+        draw.text((margin[0] + (column + 0.5) * cell[0], 9), title, (INK,) * 3, font, anchor="mm")
+    for row, title in enumerate(row_titles):
+        draw.text((margin[0] - 4, margin[1] + (row + 0.5) * cell[1]), title, (INK,) * 3, font, anchor="rm")
+    for row, column in np.ndindex(rows, columns):
+        tile = _tile(pixels[row, column]).resize((width * scale, height * scale), Image.Resampling.NEAREST)
+        page.paste(tile, tuple(margin + GAP + cell * [column, row]))
     return page
 
 
-def save_sheet(path: Path, images: NDArray[Any], titles: Sequence[str] = (), scale: int | None = None) -> None:
+def save_sheet(
+    path: Path,
+    images: NDArray[Any],
+    titles: Sequence[str] = (),
+    row_titles: Sequence[str] = (),
+    scale: int | None = None,
+) -> None:
     """Writes a `sheet` as PNG."""
     with replacing(path) as temporary:
-        sheet(images, titles, scale).save(temporary, "png")
+        sheet(images, titles, row_titles, scale).save(temporary, "png")
 
 
 def save_animation(path: Path, frames: Sequence[Image.Image], milliseconds: int = 120, hold: int = 1500) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ class Decoding:
 
     def __init__(
         self,
-        model: SequenceModel,
+        model: SequenceModel[Any],
         head: Categorical,
         uniform: Tensor,
         labels: Tensor | None = None,
@@ -97,7 +98,11 @@ class Decoding:
 
 
 def run(
-    decoding: Decoding, lengths: Tensor, pace: Pace, deadline: Deadline | None = None, stop: Stop | None = None
+    decoding: Decoding,
+    lengths: Tensor,
+    pace: Pace,
+    deadline: Deadline | None = None,
+    stop: Stop | None = None,
 ) -> Iterator[int]:
     """Advances until every row has its length, the deadline calls, or `stop` says so; yields the position after each token.
 

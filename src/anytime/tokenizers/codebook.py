@@ -55,9 +55,7 @@ class TrainingQuantizer(nn.Module):
         super().__init__()
         self.codebook = [codebook]  # in a list, so that it stays a part of the tokenizer alone
         positions, entries, dimension = codebook.vectors.shape
-        self.quantizers = nn.ModuleList(
-            _quantizer(dimension, entries, commitment, decay) for _ in range(positions)
-        )
+        self.quantizers = nn.ModuleList(_quantizer(dimension, entries, commitment, decay) for _ in range(positions))
 
     def forward(self, z: Tensor, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Quantises (B, N, D) where `kept` (B, N) is true.
@@ -88,7 +86,7 @@ class TrainingQuantizer(nn.Module):
             own.copy_(learnt.codebook)
 
 
-def _quantizer(dimension: int, entries: int, commitment: float, decay: float) -> Any:  # noqa: ANN401  (untyped library)
+def _quantizer(dimension: int, entries: int, commitment: float, decay: float) -> Any:
     from vector_quantize_pytorch import VectorQuantize
 
     return VectorQuantize(

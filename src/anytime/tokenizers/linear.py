@@ -51,9 +51,7 @@ class LinearOrderedAutoencoder(nn.Module):
     def __init__(self, dimension: int, codes: int) -> None:
         super().__init__()
         if not 1 <= codes <= dimension:
-            raise AnytimeError(
-                f"codes={codes} does not suit dimension={dimension}", "Choose 1 <= codes <= dimension."
-            )
+            raise AnytimeError(f"codes={codes} does not suit dimension={dimension}", "Choose 1 <= codes <= dimension.")
         self.dimension, self.codes = dimension, codes
         start = torch.randn(codes, dimension) / math.sqrt(dimension)
         self.encoder = nn.Parameter(start)
@@ -88,9 +86,7 @@ class LinearOrderedAutoencoder(nn.Module):
             AnytimeError: if `codes` is not (B, k) with 1 <= k <= N.
         """
         if codes.ndim != 2 or not 1 <= codes.shape[1] <= self.codes:
-            raise AnytimeError(
-                f"codes have shape {tuple(codes.shape)}", f"Give (B, k) codes with 1 <= k <= {self.codes}."
-            )
+            raise AnytimeError(f"codes have shape {tuple(codes.shape)}", f"Give (B, k) codes with 1 <= k <= {self.codes}.")
         return codes @ self.decoder[:, : codes.shape[1]].T + self.mean
 
     def forward(self, x: Tensor, k: Tensor) -> Tensor:

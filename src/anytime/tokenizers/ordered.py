@@ -94,9 +94,7 @@ class OrderedVQ(nn.Module):
         self.num_codes = self.map[0] * self.map[1] if spatial else config.codes
         self.code_dimension = features if spatial else self.map[0] * self.map[1]
         self.encoder, self.decoder = _networks(config, image[0], features)
-        self.codebook = Codebook(
-            config.codebook_size, self.code_dimension, self.num_codes if config.per_position_codebook else 1
-        )
+        self.codebook = Codebook(config.codebook_size, self.code_dimension, self.num_codes if config.per_position_codebook else 1)
         self.mask = nn.Parameter(torch.zeros(self.num_codes, self.code_dimension)) if config.dropped == "mask" else None
 
     @property
@@ -121,14 +119,12 @@ class OrderedVQ(nn.Module):
         """
         if codes.ndim != 2 or not 1 <= codes.shape[1] <= self.num_codes:
             raise AnytimeError(f"codes of shape {tuple(codes.shape)} should be (B, k) with 1 <= k <= {self.num_codes}")
-        if codes.numel() and not (-1 <= int(codes.min()) and int(codes.max()) < self.codebook_size):
+        if codes.numel() and not (int(codes.min()) >= -1 and int(codes.max()) < self.codebook_size):
             raise AnytimeError(f"codes should lie in 0..{self.codebook_size - 1}, or be -1 where missing")
         codes = F.pad(codes, (0, self.num_codes - codes.shape[1]), value=-1)
         return self.render(self.codebook.look_up(codes), codes >= 0).clamp(0, 1)
 
-    def forward(
-        self, images: Tensor, quantizer: TrainingQuantizer, nested: bool = True
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor, quantizer: TrainingQuantizer, nested: bool = True) -> tuple[Tensor, Tensor, Tensor]:
         """One training pass: a random prefix of each image's codes is kept, and the image drawn from it.
 
         Args:

@@ -50,7 +50,10 @@ class Truncation:
         weights = self._weights(torch.arange(1, codes + 1, dtype=torch.float64))
         weights[: self.minimum - 1] = 0
         if not 0 <= self.whole <= 1 or self.minimum < 1 or not weights.sum() > 0:
-            raise AnytimeError(f"no prefix of 1..{codes} codes has a positive weight under {self}", "Change the truncation law")
+            raise AnytimeError(
+                f"no prefix of 1..{codes} codes has a positive weight under {self}",
+                "Change the truncation law",
+            )
         weights = (1 - self.whole) * weights / weights.sum()
         weights[-1] += self.whole
         return weights

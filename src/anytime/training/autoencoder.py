@@ -44,7 +44,8 @@ class AutoencoderObjective(Objective):
         """Reconstruction over the variance plus commitment."""
         reconstruction, _, commitment = self.tokenizer(batch["image"], self.quantizer, self.nested)
         target = self.tokenizer.prepare(batch["image"])
-        return F.mse_loss(reconstruction.float(), target.float()) / self.variance + commitment
+        loss: Tensor = F.mse_loss(reconstruction.float(), target.float()) / self.variance + commitment
+        return loss
 
     def evaluate(self) -> dict[str, float]:
         """Mean squared error, pixels in [0, 1], at doubling numbers of codes; and how many entries are in use.

@@ -35,9 +35,7 @@ class Batches(Sampler[list[int]]):
         world: how many processes there are.
     """
 
-    def __init__(
-        self, size: int, batch_size: int, steps: int, seed: int, start: int = 0, rank: int = 0, world: int = 1
-    ) -> None:
+    def __init__(self, size: int, batch_size: int, steps: int, seed: int, start: int = 0, rank: int = 0, world: int = 1) -> None:
         self.size, self.batch_size = size, min(batch_size, size)
         self.steps, self.seed, self.start, self.rank, self.world = steps, seed, start, rank, world
 

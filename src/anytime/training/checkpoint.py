@@ -40,7 +40,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return value
 
 
-def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401  (any nest)
+def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, Tensor):
         name = f"{len(tensors)}"
         # A copy: tied weights share memory, which safetensors refuses to write twice.
@@ -53,7 +53,7 @@ def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401  (any 
     return value
 
 
-def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401
+def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, list):
         return [_unpack(item, tensors) for item in value]
     if not isinstance(value, dict):

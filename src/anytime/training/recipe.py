@@ -95,6 +95,7 @@ class Recipe:
 
     Attributes:
         name: of the model.
+        kind: tells this recipe from others in a YAML file.
         data: what to train on.
         tokenizer: shape of the autoencoder.
         prior: shape of the transformer.
@@ -105,6 +106,7 @@ class Recipe:
     """
 
     name: str
+    kind: Literal["ordered"] = "ordered"
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: OrderedVQConfig = field(default_factory=OrderedVQConfig)
     prior: TransformerConfig = field(default_factory=TransformerConfig)
@@ -115,10 +117,39 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists, as YAML holds them."""
-        values = asdict(self)
-        for stage in ("pretrain", "order", "fit_prior"):
-            values[stage]["betas"] = list(values[stage]["betas"])
-        return values
+        return _plain(asdict(self))
+
+
+@dataclass(frozen=True)
+class ClassifierRecipe:
+    """A classifier that judges samples.
+
+    Attributes:
+        name: of the classifier.
+        kind: tells this recipe from others in a YAML file.
+        data: what to train on; it has classes.
+        width: channels of the first convolution.
+        features: width of the layer before the logits, in which samples are compared.
+        shift: pixels by which training images are moved at most.
+        fit: how it is optimised.
+        run: device, precision, seed.
+    """
+
+    name: str
+    kind: Literal["classifier"] = "classifier"
+    data: DataConfig = field(default_factory=DataConfig)
+    width: int = 16
+    features: int = 64
+    shift: int = 2
+    fit: StageConfig = field(default_factory=StageConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, as YAML holds them."""
+        return _plain(asdict(self))
+
+
+KINDS: dict[str, type[Recipe] | type[ClassifierRecipe]] = {"ordered": Recipe, "classifier": ClassifierRecipe}
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -138,25 +169,34 @@ def find_recipe(name: str) -> Path:
     raise AnytimeError(f"there is no recipe {name!r}", f"Give a YAML file or one of: {', '.join(shipped_recipes())}")
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Reads a recipe and applies overrides such as ["--tokenizer.codes", "16"].
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe | ClassifierRecipe:
+    """Reads a recipe and applies overrides such as ["--tokenizer.codes", "16"]. The file's `kind` tells what it makes.
 
     Raises:
         AnytimeError: an unknown field or a value of the wrong type, in the file or in the overrides.
     """
     from jsonargparse import ArgumentError, ArgumentParser
 
+    given = read_yaml(path)
+    kind = _kind(given, path)
     parser = ArgumentParser(prog="anytime train", exit_on_error=False)
-    parser.add_class_arguments(Recipe, sub_configs=False)
+    parser.add_class_arguments(kind, sub_configs=False)
     try:
-        parser.set_defaults(_flat(parser.parse_object(read_yaml(path), defaults=True).as_dict()))
+        parser.set_defaults(_flat(parser.parse_object(given, defaults=True).as_dict()))
     except (ArgumentError, TypeError, ValueError, KeyError) as error:
         raise AnytimeError(f"{path}: {_first_line(error)}") from None
     try:
         values = parser.instantiate_classes(parser.parse_args(list(overrides)))
     except (ArgumentError, TypeError, ValueError, KeyError) as error:
         raise AnytimeError(_first_line(error), "`anytime train --help` shows how fields are set") from None
-    return Recipe(**values.as_dict())
+    return kind(**values.as_dict())
+
+
+def _kind(given: dict[str, Any], path: Path) -> type[Recipe] | type[ClassifierRecipe]:
+    name = given.get("kind", "ordered")
+    if name not in KINDS:
+        raise AnytimeError(f"{path} is of the unknown kind {name!r}", f"The kinds are: {', '.join(KINDS)}")
+    return KINDS[name]
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -168,6 +208,14 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{name}"] = value
     return flat
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with lists for tuples, at any depth: YAML has no tuples."""
+    return {
+        name: _plain(value) if isinstance(value, dict) else list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+    }
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""A run from raw data to a model directory: pre-train, order, dump the codes, fit the prior.
+"""A run from raw data to a model directory: pre-train, order, dump the codes, fit the prior. Or to a judge, in one stage.
 
 Each stage starts from the best weights of the one before and is skipped if an earlier, interrupted run finished it.
 """
@@ -15,36 +15,37 @@ from anytime.errors import AnytimeError
 from anytime.files import write_yaml
 from anytime.models.config import ModelConfig
 from anytime.models.directory import save
+from anytime.models.judges import JudgeConfig, new_classifier, save_judge
 from anytime.models.model import Model
 from anytime.networks.transformer import CausalTransformer
 from anytime.tokenizers.ordered import OrderedVQ
 from anytime.training.autoencoder import AutoencoderObjective
+from anytime.training.classifier import ClassifierObjective
 from anytime.training.prior import CodeSet, PriorObjective
-from anytime.training.recipe import Recipe
+from anytime.training.recipe import ClassifierRecipe, Recipe, RunConfig
 from anytime.training.trainer import Trainer
 
 JUDGED = 2000  # validation samples that an evaluation looks at: enough for three digits, and quick
 
 
-def train(recipe: Recipe, folder: Path, resume: bool = False) -> Path:
-    """Runs a recipe; returns the model directory, `folder`/model.
+def train(recipe: Recipe | ClassifierRecipe, folder: Path, resume: bool = False) -> Path:
+    """Runs a recipe; returns what it made, the model directory `folder`/model or the judge `folder`/judge.
 
     Raises:
         AnytimeError: the folder holds another run, or there is nothing to resume.
         Interrupted: the run was stopped and has saved its state.
     """
     _claim(folder, resume)
-    trainer = Trainer(_fabric(recipe), folder, recipe.run.seed)
+    trainer = Trainer(_fabric(recipe.run), folder, recipe.run.seed)
     if trainer.fabric.is_global_zero:
         write_yaml(folder / "config.yaml", recipe.as_dict())
     data = {split: open_images(recipe.data.name, split, recipe.data.root, recipe.data.validation) for split in SPLITS}
-    model = _model(recipe, data["train"])
-    _fit_tokenizer(trainer, recipe, model, data)
-    _fit_prior(trainer, recipe, model, data)
-    if trainer.fabric.is_global_zero:
-        save(model, folder / "model")
+    if isinstance(recipe, ClassifierRecipe):
+        made = _make_judge(trainer, recipe, data)
+    else:
+        made = _make_model(trainer, recipe, data)
     trainer.fabric.barrier()
-    return folder / "model"
+    return made
 
 
 SPLITS = ("train", "validation")  # the test set is for `evaluate` alone
@@ -58,25 +59,46 @@ def _claim(folder: Path, resume: bool) -> None:
         raise AnytimeError(f"there is no run in {folder} to resume", "Leave --resume out to start one")
 
 
-def _fabric(recipe: Recipe) -> Fabric:
-    run = recipe.run
+def _fabric(run: RunConfig) -> Fabric:
     if run.threads:
         torch.set_num_threads(run.threads)
     fabric = Fabric(
-        accelerator=run.accelerator, devices=run.devices, strategy=run.strategy, precision=run.precision  # type: ignore[arg-type]
+        accelerator=run.accelerator,
+        devices=run.devices,
+        strategy=run.strategy,
+        precision=run.precision,  # type: ignore[arg-type]
     )
     fabric.launch()
     torch.manual_seed(run.seed)
     return fabric
 
 
+def _make_judge(trainer: Trainer, recipe: ClassifierRecipe, data: dict[str, ImageSet]) -> Path:
+    """Trains a classifier and saves it."""
+    images = data["train"]
+    config = JudgeConfig(recipe.name, recipe.data.name, list(images.shape), recipe.width, recipe.features, list(images.classes))
+    classifier = new_classifier(config)
+    trainer.fit("classifier", ClassifierObjective(classifier, data["validation"], recipe.shift), images, recipe.fit)
+    if trainer.fabric.is_global_zero:
+        save_judge(classifier, config, trainer.folder / "judge")
+    return trainer.folder / "judge"
+
+
+def _make_model(trainer: Trainer, recipe: Recipe, data: dict[str, ImageSet]) -> Path:
+    """Trains a tokenizer, then the prior of its codes, and saves both."""
+    model = _model(recipe, data["train"])
+    _fit_tokenizer(trainer, recipe, model, data)
+    _fit_prior(trainer, recipe, model, data)
+    if trainer.fabric.is_global_zero:
+        save(model, trainer.folder / "model")
+    return trainer.folder / "model"
+
+
 def _model(recipe: Recipe, data: ImageSet) -> Model:
     """The untrained model of a recipe."""
     tokenizer = OrderedVQ(recipe.tokenizer, data.shape)
     prior = CausalTransformer(recipe.prior, tokenizer.codebook_size, tokenizer.num_codes, len(data.classes))
-    config = ModelConfig(
-        recipe.name, list(data.shape), recipe.tokenizer, recipe.prior, list(data.classes), recipe.data.name
-    )
+    config = ModelConfig(recipe.name, list(data.shape), recipe.tokenizer, recipe.prior, list(data.classes), recipe.data.name)
     return Model(config, tokenizer, prior)
 
 

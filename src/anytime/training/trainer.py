@@ -76,9 +76,7 @@ class Trainer:
             self.fabric.barrier()
             objective.load_state_dict(load_checkpoint(self.best_of(name))["objective"])
 
-    def _optimise(
-        self, name: str, objective: Objective, samples: Samples, stage: StageConfig, interrupt: Interrupt
-    ) -> None:
+    def _optimise(self, name: str, objective: Objective, samples: Samples, stage: StageConfig, interrupt: Interrupt) -> None:
         objective.train()
         model, optimizer = self.fabric.setup(objective, _optimizer(objective, stage))
         average = averaged(objective, stage.ema) if stage.ema else None
@@ -102,7 +100,13 @@ class Trainer:
                 advance(loss)
 
     def _step(
-        self, name: str, model: Any, optimizer: Any, batch: Any, stage: StageConfig, step: int  # noqa: ANN401  (Fabric's)
+        self,
+        name: str,
+        model: Any,
+        optimizer: Any,
+        batch: Any,
+        stage: StageConfig,
+        step: int,
     ) -> float:
         torch.manual_seed(_mix(self.seed, name, step, self.fabric.global_rank))
         for group in optimizer.param_groups:
@@ -132,7 +136,12 @@ class Trainer:
         self.fabric.barrier()
 
     def _save(
-        self, name: str, objective: nn.Module, optimizer: Any, average: AveragedModel | None, progress: Progressing  # noqa: ANN401
+        self,
+        name: str,
+        objective: nn.Module,
+        optimizer: Any,
+        average: AveragedModel | None,
+        progress: Progressing,
     ) -> None:
         if self.fabric.is_global_zero:
             state = {
@@ -146,7 +155,7 @@ class Trainer:
             save_checkpoint(self.last, state)
         self.fabric.barrier()
 
-    def _resume(self, name: str, objective: nn.Module, optimizer: Any, average: AveragedModel | None) -> Progressing:  # noqa: ANN401
+    def _resume(self, name: str, objective: nn.Module, optimizer: Any, average: AveragedModel | None) -> Progressing:
         state = self._last_state()
         if state is None or state["stage"] != name:
             return Progressing()
