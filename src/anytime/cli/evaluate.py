@@ -1,12 +1,126 @@
-"""x."""
+"""Evaluates a model on the test images, which nothing else looks at.
 
-HELP = "x"
-EXAMPLE = "x"
+Writes report.json (one report, or a list of two) and curve.png: the error and the bits of codes, what the prior knows of them,
+how real samples look to a classifier at each budget, and how long they take. Without a classifier of the data set, the quality
+of samples is left out. --against evaluates a second model on the same images, for instance the unordered beside the ordered.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anytime.cli.sample import budget
+from anytime.errors import AnytimeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from anytime.tasks.evaluate import Report
+
+HELP = "evaluate a model on test images, at several budgets"
+EXAMPLE = "anytime evaluate mnist-ordered --samples 5000 --out out/evaluate"
+NAMES = ("codes", "bits", "MSE", "PSNR dB", "fd", "accuracy", "confidence", "ms prior", "ms decode")
 
 
-def add_arguments(p):
-    pass
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `anytime evaluate`."""
+    parser.add_argument("model", help="a bundled name, a model directory or a Hub id")
+    parser.add_argument("--against", metavar="MODEL", help="a second model, for comparison")
+    parser.add_argument("--data", metavar="NAME", help="data set (default: the one the model was trained on)")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where data sets lie")
+    parser.add_argument("--samples", type=int, default=5000, help="samples judged at each budget (default: 5000)")
+    parser.add_argument(
+        "--budget", type=budget, action="append", help="codes (8) or fraction (0.25); may be repeated (default: 1/16 to 1)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the samples (default: 0)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, ... (default: cpu)")
+    parser.add_argument("--out", type=Path, default=Path("out/evaluate"), help="folder of the results")
 
 
-def run(a):
+def run(args: argparse.Namespace) -> int:
+    """Evaluates, writes the files and prints a table of the budgets for each model."""
+    from anytime.files import write_json
+    from anytime.tasks.curves import save_report_curves
+
+    console = _console()
+    reports = _evaluate(args)
+    values = [report.as_dict() for report in reports.values()]
+    write_json(args.out / "report.json", values if args.against else values[0])
+    save_report_curves(args.out / "curve.png", reports)
+    for name, report in reports.items():
+        _show(console, name, report)
+    console.print(f"{args.out}/report.json, curve.png")
     return 0
+
+
+def _evaluate(args: argparse.Namespace) -> dict[str, Report]:
+    """Evaluates each model, and says on stderr how far it is."""
+    from anytime.data import open_images
+    from anytime.models.directory import load
+    from anytime.models.judges import load_judge
+    from anytime.tasks.evaluate import BUDGETS, evaluate
+
+    given = [args.model, args.against] if args.against else [args.model]
+    models = [load(name, args.device) for name in given]
+    data = args.data or models[0].config.data
+    if not data:
+        raise AnytimeError(f"{args.model} does not say which data it was trained on", "Give --data NAME")
+    test, train = (open_images(data, split, args.data_root) for split in ("test", "train"))
+    budgets, judge = args.budget or BUDGETS, load_judge(data)
+    # Two runs of one recipe have one name: then they go by what was typed.
+    names = [model.name for model in models] if len({model.name for model in models}) == len(models) else given
+    with _console(stderr=True).status("") as status:
+        options = {"train": train, "budgets": budgets, "samples": args.samples, "seed": args.seed, "progress": status.update}
+        return {name: evaluate(model, test, judge, **options) for name, model in zip(names, models, strict=True)}
+
+
+def _console(stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def _show(console: Console, name: str, report: Report) -> None:
+    """Prints what does not depend on the budget, then the table."""
+    prior = report.prior.given_labels or report.prior.without_labels
+    labels = "given labels" if report.prior.given_labels else "without labels"
+    console.print(
+        f"\n[bold]{name}[/bold] on {report.images:,} test images of {report.data}: "
+        f"{prior.bits_per_image:.2f} bits an image {labels}; "
+        f"{report.codebook.used:.0%} of {report.codebook.entries} codebook entries used, "
+        f"perplexity {report.codebook.perplexity:.1f}"
+    )
+    console.print(_table(report))
+    machine = report.time.machine
+    console.print(f"times: {report.time.batch} samples on {machine.device}, {machine.threads} threads of {machine.processor}")
+    for reason in report.left_out:
+        console.print(f"left out: {reason}")
+
+
+def _table(report: Report) -> Table:
+    """A row for each budget, and one for real images."""
+    from rich.table import Table
+
+    table = Table()
+    for column in NAMES:
+        table.add_column(column, justify="right")
+    qualities = report.quality.budgets if report.quality else [None] * len(report.time.budgets)
+    for time, quality in zip(report.time.budgets, qualities, strict=True):
+        point = report.reconstruction[time.codes - 1]
+        judged = (quality.fd, quality.accuracy, quality.confidence) if quality else (None, None, None)
+        measured = (point.bits, point.mse, point.psnr, *judged, time.prior_ms, time.decode_ms)
+        table.add_row(str(time.codes), *_cells(measured))
+    if report.quality:
+        real, floor = report.quality.test, report.quality.floor
+        table.add_section()
+        judged = (floor.fd if floor else None, real.accuracy, real.confidence)
+        table.add_row("real images", *_cells((None, None, None, *judged, None, None)))
+    return table
+
+
+def _cells(measured: tuple[float | None, ...]) -> list[str]:
+    formats = ("{:.0f}", "{:.5f}", "{:.2f}", "{:.3f}", "{:.2%}", "{:.2%}", "{:.1f}", "{:.1f}")
+    return ["" if value is None else form.format(value) for form, value in zip(formats, measured, strict=True)]

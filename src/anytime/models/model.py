@@ -107,9 +107,7 @@ class Model:
             AnytimeError: a budget, label or filter is out of range.
         """
         started = time.perf_counter()
-        if n < 1:
-            raise AnytimeError(f"cannot draw {n} samples", "Ask for at least one")
-        indices = range(first_index, first_index + n)
+        indices = _indices(n, first_index)
         wanted = lengths(budget, self.num_codes, n)
         batch = Batch(seed, list(indices), self._labels(labels, seed, indices), wanted, Filters(**filters))
         together = n if deadline is not None or stop is not None else batch_size
@@ -129,7 +127,7 @@ class Model:
         **filters: Any,
     ) -> Iterator[Partial]:
         """Draws n samples and yields them after every code, or at the budgets of `at`: one run of the prior serves them all."""
-        indices = range(first_index, first_index + n)
+        indices = _indices(n, first_index)
         length = one_length(budget, self.num_codes)
         marks = set(range(1, length + 1)) if at is None else {one_length(each, self.num_codes) for each in at}
         lengths = torch.full((n,), length)
@@ -182,15 +180,13 @@ class Model:
             **filters: see `Filters`.
 
         Raises:
-            AnytimeError: `keep` or a budget is out of range.
+            AnytimeError: `keep` or a budget is out of range, or the codes to keep are not those of one image.
         """
         started = time.perf_counter()
-        codes = codes.reshape(1, -1)
-        if not 0 <= keep <= min(codes.shape[1], self.num_codes - 1):
-            raise AnytimeError(f"cannot keep {keep} codes", f"Keep 0 to {min(codes.shape[1], self.num_codes - 1)}")
+        indices, kept = _indices(n), self._kept(codes, keep)
         wanted = lengths(budget, self.num_codes, n).clamp(min=max(keep, 1))
-        labels = self._labels(-1 if label is None else label, seed, range(n))
-        batch = Batch(seed, list(range(n)), labels, wanted, Filters(**filters), codes.expand(n, -1))
+        labels = self._labels(-1 if label is None else label, seed, indices)
+        batch = Batch(seed, list(indices), labels, wanted, Filters(**filters), kept.expand(n, -1))
         return self._draw(batch.part(torch.arange(n), keep), started, None, None)
 
     def decode(self, codes: Tensor) -> NDArray[np.uint8]:
@@ -203,7 +199,7 @@ class Model:
     def _draw(self, batch: Batch, started: float, deadline: float | None, stop: Stop | None) -> Samples:
         """Draws one batch: runs the loop, then decodes."""
         clock = self._clock(batch)
-        limit = None if deadline is None else Deadline(deadline - 1000 * (time.perf_counter() - started), clock)
+        limit = None if deadline is None else Deadline(deadline, clock, started)
         decoding = self._decoding(batch)
         for k in run(decoding, batch.lengths, clock.step, limit, stop):
             if limit is not None and not clock.decode.count:
@@ -229,9 +225,22 @@ class Model:
     def _clock(self, batch: Batch) -> Clock:
         return self._clocks[len(batch.indices), batch.filters.guided]
 
+    def _kept(self, codes: Tensor, keep: int) -> Tensor:
+        """The first codes of one image, (1, keep)."""
+        codes = codes[None] if codes.ndim == 1 else codes
+        if codes.ndim != 2 or len(codes) != 1:
+            raise AnytimeError(f"codes to keep should be those of one image, not of shape {tuple(codes.shape)}")
+        most = min(codes.shape[1], self.num_codes - 1)
+        if not 0 <= keep <= most:
+            raise AnytimeError(f"cannot keep {keep} codes", f"Keep 0 to {most}")
+        kept = codes[:, :keep]
+        if bool(((kept < 0) | (kept >= self.tokenizer.codebook_size)).any()):
+            raise AnytimeError(f"cannot keep {kept[0].tolist()}: codes lie in 0..{self.tokenizer.codebook_size - 1}")
+        return kept
+
     def _labels(self, labels: Labels, seed: int, indices: Sequence[int]) -> Tensor | None:
         if not self.classes:
-            if labels is not None and labels != -1:
+            if labels is not None and bool((torch.as_tensor(labels) != -1).any()):
                 raise AnytimeError(f"{self.name} was trained without labels", "Leave the label out")
             return None
         if labels is None:
@@ -244,3 +253,9 @@ class Model:
                 f"The classes of {self.name} are: {', '.join(self.config.classes)}",
             )
         return given
+
+
+def _indices(n: int, first: int = 0) -> range:
+    if n < 1:
+        raise AnytimeError(f"cannot draw {n} samples", "Ask for at least one")
+    return range(first, first + n)

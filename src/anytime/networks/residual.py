@@ -3,12 +3,16 @@
 Group norm takes its statistics from one sample alone and keeps no running averages, so a decoder that was trained on random
 truncations behaves at k = 2 as it does at k = N. (With batch norm, evaluation at small k is three to four times worse than
 with batch statistics: the running averages fit no truncation in particular.)
+
+Codes of an ordered tokenizer each speak of the whole image, while a 3x3 convolution carries news one cell a layer. On the small
+maps of such a tokenizer (7x7) a matrix over all cells costs next to nothing and carries it at once: `MapMixing`.
 """
 
 from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 GROUPS = 8
@@ -41,6 +45,28 @@ class ResidualBlock(nn.Module):
         return y
 
 
+class MapMixing(nn.Module):
+    """x + M_c norm(x), with a matrix M_c over the cells for each channel c; the identity when training starts.
+
+    (B, C, h, w) -> (B, C, h, w).
+
+    Args:
+        width: C, the number of channels, a multiple of 8.
+        cells: h * w.
+    """
+
+    def __init__(self, width: int, cells: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(GROUPS, width)
+        self.weight = nn.Parameter(torch.zeros(width, cells, cells))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Adds to each cell a weighted sum over all cells of its channel."""
+        by_channel = self.norm(x).flatten(2).transpose(0, 1)  # (C, B, h w): one batched product over the channels
+        mixed = torch.bmm(by_channel, self.weight).transpose(0, 1)
+        return x + mixed.reshape(x.shape)
+
+
 class ResidualEncoder(nn.Sequential):
     """Images to feature maps: (B, C, H, W) -> (B, features, H / stride, W / stride).
 
@@ -50,14 +76,16 @@ class ResidualEncoder(nn.Sequential):
         width: channels inside.
         blocks: residual blocks at the lowest resolution.
         stride: how much smaller the map is than the image, a power of two.
+        cells: h * w of the map, for `MapMixing` after the blocks; 0 leaves it out.
     """
 
-    def __init__(self, channels: int, features: int, width: int, blocks: int, stride: int) -> None:
+    def __init__(self, channels: int, features: int, width: int, blocks: int, stride: int, cells: int = 0) -> None:
         widths = _widths(width, stride)
         layers: list[nn.Module] = []
         for before, after in zip([channels, *widths], widths, strict=False):
             layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
         layers = layers[:-1] + [ResidualBlock(width) for _ in range(blocks)]
+        layers += [MapMixing(width, cells)] if cells else []
         layers += [nn.GroupNorm(GROUPS, width), nn.SiLU(), nn.Conv2d(width, features, 3, padding=1)]
         super().__init__(*layers)
 
@@ -65,9 +93,10 @@ class ResidualEncoder(nn.Sequential):
 class ResidualDecoder(nn.Sequential):
     """Feature maps to images, the mirror of `ResidualEncoder`: (B, features, h, w) -> (B, C, h * stride, w * stride)."""
 
-    def __init__(self, channels: int, features: int, width: int, blocks: int, stride: int) -> None:
+    def __init__(self, channels: int, features: int, width: int, blocks: int, stride: int, cells: int = 0) -> None:
         widths = _widths(width, stride)[::-1]
         layers: list[nn.Module] = [nn.Conv2d(features, width, 3, padding=1)]
+        layers += [MapMixing(width, cells)] if cells else []
         layers += [ResidualBlock(width) for _ in range(blocks)]
         layers += [nn.GroupNorm(GROUPS, width)]
         for before, after in zip(widths, [*widths[1:], channels], strict=True):

@@ -87,17 +87,18 @@ class Deadline:
     """Stops so that the decoded result is in the caller's hands in time.
 
     Args:
-        milliseconds: from now on, decoding included.
+        milliseconds: from `started` on, decoding included.
         clock: paces known so far.
+        started: when the caller began to wait, by `time.perf_counter`. The deadline may be over by now: that is no error.
 
     Raises:
         AnytimeError: the deadline is not positive.
     """
 
-    def __init__(self, milliseconds: float, clock: Clock) -> None:
+    def __init__(self, milliseconds: float, clock: Clock, started: float) -> None:
         if not milliseconds > 0:
             raise AnytimeError(f"a deadline of {milliseconds} ms cannot be met", "Give a positive number of milliseconds")
-        self.end = time.perf_counter() + milliseconds / 1000
+        self.end = started + milliseconds / 1000
         self.clock = clock
 
     def leaves_time_for(self, steps: int) -> bool:

@@ -27,10 +27,13 @@ def uniforms(seed: int, indices: Sequence[int], count: int, stream: int = 0) -> 
         stream: numbers for different purposes take different streams.
 
     Raises:
-        AnytimeError: the seed is out of range.
+        AnytimeError: the seed or an index is out of range.
     """
     if not 0 <= seed < 2**63:
         raise AnytimeError(f"seed {seed} should lie in 0..2^63 - 1")
+    for index in indices:
+        if not 0 <= index < 2**48:
+            raise AnytimeError(f"sample index {index} should lie in 0..2^48 - 1")
     rows = [np.random.Generator(np.random.Philox(key=[seed, index + (stream << 48)])).random(count) for index in indices]
     return torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, count, dtype=torch.float64)
 

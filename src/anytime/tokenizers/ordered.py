@@ -36,6 +36,7 @@ class OrderedVQConfig:
         encoder_blocks: residual blocks of the encoder.
         decoder_blocks: residual blocks of the decoder.
         stride: image size over map size, a power of two.
+        mixing: a matrix over all cells of the map in encoder and decoder, width * cells^2 weights each: for small maps.
         plain_widths: channels of the plain network after each halving; its stride is 2 ** len.
         features: channels of the map when quantising by position.
         standardize: whether each vector is brought to zero mean and unit variance before it is quantised, which gives the
@@ -56,6 +57,7 @@ class OrderedVQConfig:
     encoder_blocks: int = 2
     decoder_blocks: int = 2
     stride: int = 4
+    mixing: bool = False
     plain_widths: list[int] = field(default_factory=lambda: [16, 32])
     features: int = 16
     standardize: bool = True
@@ -83,7 +85,7 @@ class OrderedVQ(nn.Module):
         self.config, self.image = config, image
         plain = config.network == "plain"
         stride = 2 ** len(config.plain_widths) if plain else config.stride
-        if image[1] % stride or image[2] % stride or stride & (stride - 1) or stride < 2:
+        if stride < 2 or stride & (stride - 1) or image[1] % stride or image[2] % stride:
             raise AnytimeError(
                 f"images of {image[1]}x{image[2]} cannot be coded at stride {stride}",
                 "The stride is a power of two that divides both sides: change it or resize the images",
@@ -93,7 +95,8 @@ class OrderedVQ(nn.Module):
         features = config.features if spatial else config.codes
         self.num_codes = self.map[0] * self.map[1] if spatial else config.codes
         self.code_dimension = features if spatial else self.map[0] * self.map[1]
-        self.encoder, self.decoder = _networks(config, image[0], features)
+        cells = self.map[0] * self.map[1]
+        self.encoder, self.decoder = _networks(config, image[0], features, cells if config.mixing else 0)
         self.codebook = Codebook(config.codebook_size, self.code_dimension, self.num_codes if config.per_position_codebook else 1)
         self.mask = nn.Parameter(torch.zeros(self.num_codes, self.code_dimension)) if config.dropped == "mask" else None
 
@@ -177,11 +180,11 @@ class OrderedVQ(nn.Module):
         return self.config.truncation.draw(self.num_codes, batch)
 
 
-def _networks(config: OrderedVQConfig, channels: int, features: int) -> tuple[nn.Module, nn.Module]:
+def _networks(config: OrderedVQConfig, channels: int, features: int, cells: int) -> tuple[nn.Module, nn.Module]:
     if config.network == "plain":
         widths = tuple(config.plain_widths)
         return PlainEncoder(channels, features, widths), PlainDecoder(channels, features, widths)
     return (
-        ResidualEncoder(channels, features, config.width, config.encoder_blocks, config.stride),
-        ResidualDecoder(channels, features, config.width, config.decoder_blocks, config.stride),
+        ResidualEncoder(channels, features, config.width, config.encoder_blocks, config.stride, cells),
+        ResidualDecoder(channels, features, config.width, config.decoder_blocks, config.stride, cells),
     )

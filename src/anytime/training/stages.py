@@ -40,10 +40,7 @@ def train(recipe: Recipe | ClassifierRecipe, folder: Path, resume: bool = False)
     if trainer.fabric.is_global_zero:
         write_yaml(folder / "config.yaml", recipe.as_dict())
     data = {split: open_images(recipe.data.name, split, recipe.data.root, recipe.data.validation) for split in SPLITS}
-    if isinstance(recipe, ClassifierRecipe):
-        made = _make_judge(trainer, recipe, data)
-    else:
-        made = _make_model(trainer, recipe, data)
+    made = _make_judge(trainer, recipe, data) if isinstance(recipe, ClassifierRecipe) else _make_model(trainer, recipe, data)
     trainer.fabric.barrier()
     return made
 

@@ -1,0 +1,106 @@
+"""The one way to make a plot: panels side by side, each with curves over a number, as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anytime.files import replacing
+
+# Okabe & Ito's colours: told apart by the colour-blind, and in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+MARKERS = ("o", "s", "^", "D")
+INK, FAINT = "#333333", "#dddddd"
+DENSE = 12  # a curve of more points is a line without markers
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line through points.
+
+    Attributes:
+        label: in the legend; curves of one label have one colour in every panel.
+        x: positions.
+        y: values, one for each position.
+    """
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes.
+
+    Attributes:
+        x_label: with its unit.
+        y_label: with its unit.
+        curves: what is drawn.
+        log_x: logarithmic positions.
+        log_y: logarithmic values.
+        level: name and value of a horizontal line to hold the curves against.
+    """
+
+    x_label: str
+    y_label: str
+    curves: Sequence[Curve]
+    log_x: bool = False
+    log_y: bool = False
+    level: tuple[str, float] | None = None
+
+
+def save_curves(path: Path, panels: Sequence[Panel], title: str = "") -> None:
+    """Draws panels side by side and writes them as PNG, 4.2 by 3.6 inches a panel at 160 dots an inch."""
+    # The object-oriented interface: no window, no global state, so a notebook or a server may call this.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * len(panels), 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    labels = list(dict.fromkeys(curve.label for panel in panels for curve in panel.curves))
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _draw(axes, panel, labels)
+    if title:
+        figure.suptitle(title, color=INK, fontsize=11)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=160)
+
+
+def _draw(axes: Any, panel: Panel, labels: Sequence[str]) -> None:
+    for curve in panel.curves:
+        style = labels.index(curve.label) % len(COLOURS)
+        marker = MARKERS[style] if len(curve.x) <= DENSE else ""
+        axes.plot(curve.x, curve.y, label=curve.label, color=COLOURS[style], marker=marker, markersize=5, linewidth=1.8)
+    if panel.level is not None:
+        axes.axhline(panel.level[1], label=panel.level[0], color=INK, linestyle="--", linewidth=1)
+    axes.set_xlabel(panel.x_label, color=INK)
+    axes.set_ylabel(panel.y_label, color=INK)
+    _scale(axes, panel)
+    _tidy(axes)
+
+
+def _scale(axes: Any, panel: Panel) -> None:
+    """Plain numbers on logarithmic axes; a linear axis of values begins at nought, so that heights compare."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    for axis, chosen in ((axes.xaxis, panel.log_x), (axes.yaxis, panel.log_y)):
+        if chosen:
+            axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+    if not panel.log_y:
+        axes.set_ylim(bottom=0)
+
+
+def _tidy(axes: Any) -> None:
+    """Two spines, a faint grid behind, a legend without a frame."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(INK)
+    axes.tick_params(colors=INK, labelsize=8)
+    axes.grid(color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK)

@@ -1,0 +1,139 @@
+"""How real samples look at each budget: to the features, the confidence and the labels of a classifier that judges them.
+
+One run of the prior at full length serves all budgets, since a budget is a prefix. Real images that the model did not make are
+judged in the same way, as what the best of models would reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anytime.data import ImageSet
+from anytime.models.model import Model
+from anytime.networks.classifier import Classifier
+from anytime.tasks.frechet import Gaussian, frechet_distance, gaussian
+
+BATCH = 512
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the judge says of a set of images.
+
+    Attributes:
+        fd: Fréchet distance to the test images in the judge's features; null if they are the test images themselves.
+        confidence: mean of its highest probability.
+        accuracy: share of images that it takes for the class they are meant to be; null if they are meant to be none.
+    """
+
+    fd: float | None
+    confidence: float
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
+class BudgetQuality(Judged):
+    """What the judge says of samples of so many codes.
+
+    Attributes:
+        codes: k, how many.
+    """
+
+    codes: int
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Samples at each budget, and real images to hold against them.
+
+    Attributes:
+        samples: how many were judged at each budget.
+        budgets: in ascending order.
+        floor: as many training images as there are samples: what fd is between real images.
+        test: the test images, for the judge's own confidence and accuracy.
+    """
+
+    samples: int
+    budgets: list[BudgetQuality]
+    floor: Judged | None
+    test: Judged
+
+
+class Jury:
+    """A judge that knows the test images.
+
+    Args:
+        judge: the classifier.
+        test: what samples are compared with.
+    """
+
+    def __init__(self, judge: Classifier, test: ImageSet) -> None:
+        self.judge = judge
+        features, self.test = self._look(test.images, test.labels)
+        self._real: Gaussian = gaussian(features)
+
+    def says(self, images: Tensor, labels: Tensor | None) -> Judged:
+        """Judges images uint8 (n, C, H, W) that are meant to be of classes `labels` (n,)."""
+        features, judged = self._look(images, labels)
+        return Judged(frechet_distance(gaussian(features), self._real), judged.confidence, judged.accuracy)
+
+    @torch.inference_mode()
+    def _look(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Judged]:
+        features = torch.cat([self.judge.features(chunk) for chunk in torch.split(images, BATCH)])
+        confidence, guesses = self.judge.output(features).softmax(-1).max(-1)
+        right = None if labels is None else float((guesses.cpu() == labels).double().mean())
+        return features.cpu(), Judged(None, float(confidence.double().mean()), right)
+
+
+def sample_quality(
+    model: Model,
+    judge: Classifier,
+    test: ImageSet,
+    train: ImageSet | None,
+    budgets: Sequence[int],
+    samples: int,
+    seed: int,
+    progress: Callable[[str], None],
+) -> Quality:
+    """Draws samples once, classes in turn, and judges their prefixes.
+
+    Args:
+        model: what is judged.
+        judge: the classifier that judges.
+        test: real images that samples are compared with.
+        train: real images for the floor; None leaves it out.
+        budgets: numbers of codes, ascending.
+        samples: how many to draw.
+        seed: of the samples.
+        progress: told how far it is.
+    """
+    progress("judging real images")
+    jury = Jury(judge.to(model.device), test)
+    floor = None if train is None else _floor(jury, train, samples, seed)
+    progress(f"drawing {samples} samples")
+    labels = torch.arange(samples) % model.classes if model.classes else None
+    codes = model.sample(samples, seed=seed, labels=labels).codes
+    found = []
+    for k in budgets:
+        progress(f"judging samples of {k} codes")
+        judged = jury.says(pictures(model, codes[:, :k]), labels)
+        found.append(BudgetQuality(judged.fd, judged.confidence, judged.accuracy, k))
+    return Quality(samples, found, floor, jury.test)
+
+
+def pictures(model: Model, codes: Tensor) -> Tensor:
+    """Codes (n, k) to the bytes that a user gets: uint8 (n, C, H, W)."""
+    parts = [torch.from_numpy(model.decode(chunk)) for chunk in torch.split(codes, BATCH)]
+    pixels = torch.cat(parts)
+    return pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
+
+
+def _floor(jury: Jury, train: ImageSet, samples: int, seed: int) -> Judged:
+    """As many as there are samples, because an estimated distance falls with the number of images."""
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+    real = train.subset(order[:samples])
+    return jury.says(real.images, real.labels)

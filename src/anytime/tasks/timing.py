@@ -1,0 +1,82 @@
+"""What a batch of samples costs at each budget, and on what machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from anytime.models.model import Model
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where times were taken.
+
+    Attributes:
+        processor: as the system names it.
+        cpus: how many the system has.
+        device: where the weights were.
+        threads: of torch.
+        torch: its version.
+    """
+
+    processor: str
+    cpus: int
+    device: str
+    threads: int
+    torch: str
+
+
+@dataclass(frozen=True)
+class BudgetTime:
+    """Medians over the repeats.
+
+    Attributes:
+        codes: k, how many were drawn.
+        prior_ms: milliseconds a batch in the prior.
+        decode_ms: milliseconds a batch in the decoder.
+    """
+
+    codes: int
+    prior_ms: float
+    decode_ms: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Times of batches.
+
+    Attributes:
+        batch: samples drawn together.
+        repeats: batches that the medians are over.
+        budgets: in ascending order.
+        machine: where.
+    """
+
+    batch: int
+    repeats: int
+    budgets: list[BudgetTime]
+    machine: Machine
+
+
+def timing(model: Model, budgets: Sequence[int], progress: Callable[[str], None], batch: int = 64, repeats: int = 5) -> Timing:
+    """Draws `repeats` batches at each of `budgets`, numbers of codes, after one that warms up and is not counted."""
+    found = []
+    for k in budgets:
+        progress(f"timing {k} codes")
+        runs = [model.sample(batch, budget=k, seed=seed) for seed in range(repeats + 1)][1:]
+        prior = statistics.median(run.prior_ms for run in runs)
+        found.append(BudgetTime(k, prior, statistics.median(run.decode_ms for run in runs)))
+    return Timing(batch, repeats, found, machine(model.device))
+
+
+def machine(device: torch.device) -> Machine:
+    """This machine."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+    processor = platform.processor() or platform.machine()
+    return Machine(processor, os.cpu_count() or 0, name, torch.get_num_threads(), torch.__version__)

@@ -1,0 +1,82 @@
+"""Untrained models that are small and random, so that a test is quick and no output is flat by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from anytime.models.config import ModelConfig
+from anytime.models.model import Model
+from anytime.networks.sequence import SequenceModel
+from anytime.networks.transformer import CausalTransformer, TransformerConfig
+from anytime.tokenizers.ordered import OrderedVQ, OrderedVQConfig
+
+CODES, ENTRIES, CLASSES = 6, 7, 3
+IMAGE = (1, 8, 8)
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def randomised(module: M, scale: float, seed: int = 0) -> M:
+    """Moves every parameter and every codebook by normal noise; gives the module in evaluation mode."""
+    generator = torch.Generator().manual_seed(seed)
+    state = module.state_dict()
+    moved = [p for p in module.parameters()] + [value for name, value in state.items() if "vectors" in name]
+    with torch.no_grad():
+        for tensor in moved:
+            tensor += scale * torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
+    return module.eval().requires_grad_(False)
+
+
+def tiny_tokenizer(image: tuple[int, int, int] = IMAGE, seed: int = 0, **fields: Any) -> OrderedVQ:
+    """An ordered autoencoder of six codes; `fields` are those of its config. Its pictures are mid-grey, not clipped."""
+    shape = {"codes": CODES, "codebook_size": ENTRIES, "width": 8, "encoder_blocks": 1, "decoder_blocks": 1}
+    shape |= {"stride": 2, "plain_widths": [8, 8], "features": 5}
+    config = OrderedVQConfig(**(shape | fields))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        tokenizer = randomised(OrderedVQ(config, image), 0.1, seed)
+    if config.network == "residual":
+        tokenizer.decoder[-1].bias.fill_(0.5)
+    tokenizer.codebook.vectors.mul_(10 if config.standardize else 1)  # the spread of what is quantised
+    return tokenizer
+
+
+def tiny_prior(
+    vocabulary: int = ENTRIES, length: int = CODES, classes: int = CLASSES, seed: int = 0, **fields: Any
+) -> CausalTransformer:
+    """A transformer of two layers; `fields` are those of its config."""
+    config = TransformerConfig(**({"layers": 2, "width": 16, "heads": 2} | fields))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return randomised(CausalTransformer(config, vocabulary, length, classes), 0.3, seed)
+
+
+def tiny_model(entries: int = ENTRIES, codes: int = CODES, classes: int = CLASSES, seed: int = 0) -> Model:
+    """A tokenizer and a prior put together."""
+    tokenizer = tiny_tokenizer(seed=seed, codes=codes, codebook_size=entries)
+    prior = tiny_prior(entries, codes, classes, seed)
+    names = [f"class {label}" for label in range(classes)]
+    return Model(ModelConfig("tiny", list(IMAGE), tokenizer.config, prior.config, names), tokenizer, prior)
+
+
+# Every sequence model of the package: add a new one here and it is held to all invariants of sequence models.
+SEQUENCE_MODELS: dict[str, Callable[[], SequenceModel]] = {
+    "transformer": lambda: tiny_prior(classes=0),
+    "transformer with labels": tiny_prior,
+    "transformer, tied": lambda: tiny_prior(classes=0, tied=True),
+    "transformer, tied, with labels": lambda: tiny_prior(tied=True),
+}
+each_sequence_model = pytest.mark.parametrize("make", SEQUENCE_MODELS.values(), ids=SEQUENCE_MODELS.keys())
+
+
+def some_tokens(model: SequenceModel, batch: int) -> tuple[Tensor, Tensor | None]:
+    """Random tokens (B, N), and labels (B,) that include "none", or None for a model without classes."""
+    generator = torch.Generator().manual_seed(batch)
+    tokens = torch.randint(model.vocabulary, (batch, model.length), generator=generator)
+    labels = torch.randint(-1, model.classes, (batch,), generator=generator) if model.classes else None
+    return tokens, labels
