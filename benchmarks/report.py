@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from anytime.files import write_json
+from anytime.tasks.timing import machine
 
 FOLDER = Path(__file__).parent.parent / "docs" / "benchmarks"
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
-    return {
-        "processor": _processor(),
-        "cores": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
 
 
 def write(name: str, result: dict[str, Any]) -> None:
@@ -34,11 +25,4 @@ def write(name: str, result: dict[str, Any]) -> None:
     for row in rows:
         table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
     Console().print(table)
-    write_json(FOLDER / f"{name}.json", {"machine": machine(), **result})
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    write_json(FOLDER / f"{name}.json", {"machine": asdict(machine(torch.device("cpu"))), **result})

@@ -21,9 +21,7 @@ def data_root() -> Path:
     for root in (Path(os.environ.get("ANYTIME_DATA") or SHARED), SHARED):
         if (root / "mnist" / "train-images-idx3-ubyte.gz").is_file():
             return root
-    pytest.skip(
-        f"needs MNIST: set ANYTIME_DATA, run `anytime data fetch mnist`, or put it into {SHARED}/mnist"
-    )
+    pytest.skip(f"needs MNIST: set ANYTIME_DATA, run `anytime data fetch mnist`, or put it into {SHARED}/mnist")
 
 
 @pytest.fixture(scope="session")

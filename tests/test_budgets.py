@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny import CODES, tiny_model
 
 from anytime.errors import AnytimeError
 from anytime.models.model import Model
 from anytime.models.samples import Samples
+from tiny import CODES, tiny_model
 
 MIXED = [3, 1, 6, 0.5, 1, 1.0, 0.01, 2]
 MIXED_LENGTHS = [3, 1, 6, 3, 1, 6, 1, 2]

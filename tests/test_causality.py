@@ -1,6 +1,7 @@
 """Invariant 2: a token is predicted from the tokens before it, and from all of them."""
 
 import torch
+
 from tiny import each_sequence_model, some_tokens
 
 

@@ -1,14 +1,14 @@
 """Invariant 3: any prefix of the codes is a whole image."""
 
 import re
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
-from tiny import ENTRIES, tiny_tokenizer
 
 from anytime.errors import AnytimeError
 from anytime.tokenizers.ordered import OrderedVQ
+from tiny import ENTRIES, tiny_tokenizer
 
 GREY, COLOUR = (1, 8, 8), (3, 16, 16)
 VARIANTS = [
@@ -40,7 +40,7 @@ def test_every_prefix_is_a_whole_image(variant):
     for picture in pictures:
         assert picture.shape == (5, *tokenizer.image)
         assert picture.isfinite().all() and picture.min() >= 0 and picture.max() <= 1
-    assert all(not torch.equal(shorter, longer) for shorter, longer in zip(pictures, pictures[1:], strict=False))
+    assert all(not torch.equal(shorter, longer) for shorter, longer in pairwise(pictures))
 
 
 @each_variant

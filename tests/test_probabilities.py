@@ -4,12 +4,12 @@ from itertools import product
 
 import pytest
 import torch
-from tiny import SEQUENCE_MODELS, tiny_prior
 from torch import Tensor
 
 from anytime.errors import AnytimeError
 from anytime.heads.categorical import Categorical
 from anytime.sampling.filters import Filters
+from tiny import SEQUENCE_MODELS, tiny_prior
 
 VOCABULARY, LENGTH = 3, 4
 HALVES = torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64)
@@ -71,7 +71,7 @@ def test_a_large_vocabulary_has_a_token_for_every_number():
     for row in logits:
         row[9_000:] = -torch.inf
         tokens = draw(row, 0.0, 0.25, 0.999999999, below(1.0))
-        assert tokens == sorted(tokens) and 0 <= tokens[0] and tokens[-1] < 9_000
+        assert tokens == sorted(tokens) and tokens[0] >= 0 and tokens[-1] < 9_000
 
 
 def filtered(**fields: float) -> list[float]:
@@ -118,7 +118,14 @@ def test_guidance_goes_from_the_prediction_without_label_past_the_one_with_it(gu
 
 @pytest.mark.parametrize(
     "name, value",
-    [("temperature", -0.1), ("temperature", float("nan")), ("top_k", -1), ("top_p", 0.0), ("top_p", 1.1), ("top_p", float("nan"))],
+    [
+        ("temperature", -0.1),
+        ("temperature", float("nan")),
+        ("top_k", -1),
+        ("top_p", 0.0),
+        ("top_p", 1.1),
+        ("top_p", float("nan")),
+    ],
 )
 def test_a_filter_out_of_its_range_is_refused(name, value):
     with pytest.raises(AnytimeError, match=f"{name} cannot be {value}"):

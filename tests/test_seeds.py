@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
-from tiny import tiny_model
 
 from anytime.errors import AnytimeError
 from anytime.heads.categorical import Categorical
 from anytime.models.model import Model
 from anytime.sampling.seeds import draw_labels, uniforms
+from tiny import tiny_model
 
 OPTIONS = {
     "labels drawn": {},

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from tiny import each_sequence_model, some_tokens
 from torch import Tensor
 
 from anytime.networks.sequence import SequenceModel, State
+from tiny import each_sequence_model, some_tokens
 
 each_precision = pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.float64, 1e-10)])
 each_batch_size = pytest.mark.parametrize("batch", [1, 2, 5])

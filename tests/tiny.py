@@ -25,7 +25,7 @@ def randomised(module: M, scale: float, seed: int = 0) -> M:
     """Moves every parameter and every codebook by normal noise; gives the module in evaluation mode."""
     generator = torch.Generator().manual_seed(seed)
     state = module.state_dict()
-    moved = [p for p in module.parameters()] + [value for name, value in state.items() if "vectors" in name]
+    moved = [*module.parameters(), *(value for name, value in state.items() if "vectors" in name)]
     with torch.no_grad():
         for tensor in moved:
             tensor += scale * torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)

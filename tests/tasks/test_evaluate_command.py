@@ -2,7 +2,73 @@ import json
 
 import pytest
 from PIL import Image
-from tasks.test_evaluate import digits_model
+from toy import digits_model, save_digits_judge
 
 from anytime.cli import main
 from anytime.models.directory import save
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save(digits_model(), tmp_path / "toy")
+    return tmp_path
+
+
+def anytime_evaluate(folder, *words):
+    return main(["evaluate", str(folder / "toy"), "--samples", "30", "--out", str(folder / "out"), *words])
+
+
+def test_it_writes_a_report_and_a_plot_and_prints_a_row_for_each_budget(folder, capsys, monkeypatch):
+    monkeypatch.setattr("anytime.models.judges.JUDGES", folder)
+    save_digits_judge(folder / "digits")
+    assert anytime_evaluate(folder, "--budget", "2", "--budget", "1.0") == 0
+    report = json.loads((folder / "out" / "report.json").read_text())
+    assert report["model"] == "toy" and report["data"] == "digits" and report["images"] == 297
+    assert [each["codes"] for each in report["quality"]["budgets"]] == [2, 6]
+    assert len(report["reconstruction"]) == 6
+    with Image.open(folder / "out" / "curve.png") as picture:
+        assert picture.width > 1500  # three panels
+    printed = capsys.readouterr().out
+    for shown in ("toy", "fd", "PSNR", "real", f"{report['quality']['budgets'][1]['fd']:.4g}", "report.json"):
+        assert shown in printed
+
+
+def test_without_a_judge_it_says_what_is_missing_and_does_the_rest(folder, capsys):
+    assert anytime_evaluate(folder, "--budget", "1") == 0
+    printed = capsys.readouterr().out
+    assert "left out: the quality of samples: there is no judge for digits" in printed
+    assert "fd" not in printed
+    with Image.open(folder / "out" / "curve.png") as picture:
+        assert picture.width < 1000  # one panel
+
+
+def test_two_models_are_set_side_by_side(folder, capsys):
+    save(digits_model(name="other", seed=1), folder / "other")
+    assert anytime_evaluate(folder, "--against", str(folder / "other"), "--budget", "1") == 0
+    reports = json.loads((folder / "out" / "report.json").read_text())
+    assert [report["model"] for report in reports] == ["toy", "other"]
+    printed = capsys.readouterr().out
+    assert "toy on 297 test images" in printed and "other on 297 test images" in printed
+
+
+@pytest.mark.parametrize("arguments", [["--budget", "7"], ["--data", "nothing"], ["--against", "nobody"], ["--samples", "1"]])
+def test_a_mistake_is_one_line_and_status_2(folder, capsys, arguments):
+    assert anytime_evaluate(folder, *arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("anytime: ") and "\n" not in error
+    assert not (folder / "out").exists()
+
+
+def test_data_of_another_shape_is_one_line_and_status_2(folder, capsys, tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(20):
+        Image.new("L", (4, 4)).save(pictures / f"{number}.png")
+    assert anytime_evaluate(folder, "--data", str(pictures)) == 2
+    error = capsys.readouterr().err.strip()
+    assert "toy makes images of 1×8×8" in error and "1×4×4" in error and "\n" not in error
+
+
+def test_an_unknown_model_is_one_line_and_status_2(capsys):
+    assert main(["evaluate", "nobody"]) == 2
+    assert "there is no model 'nobody'" in capsys.readouterr().err

@@ -3,7 +3,7 @@ import torch
 from scipy.linalg import sqrtm
 
 from anytime.errors import AnytimeError
-from anytime.tasks.frechet import frechet_distance, gaussian
+from anytime.models.judges.frechet import frechet_distance, gaussian
 
 
 def features(rows, scale, shift, seed):

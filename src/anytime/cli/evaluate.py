@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 
 HELP = "evaluate a model on test images, at several budgets"
 EXAMPLE = "anytime evaluate mnist-ordered --samples 5000 --out out/evaluate"
-NAMES = ("codes", "bits", "MSE", "PSNR dB", "fd", "accuracy", "confidence", "ms prior", "ms decode")
+COLUMNS = {
+    "codes": "{}",
+    "bits": "{:.0f}",
+    "MSE": "{:.5f}",
+    "PSNR": "{:.2f}",
+    "fd": "{:.4g}",
+    "accuracy": "{:.2%}",
+    "confidence": "{:.2%}",
+    "ms prior": "{:.1f}",
+    "ms decode": "{:.1f}",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +70,7 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Report]:
     """Evaluates each model, and says on stderr how far it is."""
     from anytime.data import open_images
     from anytime.models.directory import load
-    from anytime.models.judges import load_judge
+    from anytime.models.judges import find_judge, load_judge
     from anytime.tasks.evaluate import BUDGETS, evaluate
 
     given = [args.model, args.against] if args.against else [args.model]
@@ -69,7 +79,7 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Report]:
     if not data:
         raise AnytimeError(f"{args.model} does not say which data it was trained on", "Give --data NAME")
     test, train = (open_images(data, split, args.data_root) for split in ("test", "train"))
-    budgets, judge = args.budget or BUDGETS, load_judge(data)
+    budgets, judge = args.budget or BUDGETS, load_judge(data).classifier if find_judge(data) else None
     # Two runs of one recipe have one name: then they go by what was typed.
     names = [model.name for model in models] if len({model.name for model in models}) == len(models) else given
     with _console(stderr=True).status("") as status:
@@ -95,32 +105,42 @@ def _show(console: Console, name: str, report: Report) -> None:
     )
     console.print(_table(report))
     machine = report.time.machine
-    console.print(f"times: {report.time.batch} samples on {machine.device}, {machine.threads} threads of {machine.processor}")
+    console.print(
+        f"PSNR in dB; times of {report.time.batch} samples on {machine.device} ({machine.processor}, {machine.threads} threads)"
+    )
+    if report.quality:
+        console.print("fd: Fréchet distance to the test images in the features of the bundled classifier; no FID")
     for reason in report.left_out:
         console.print(f"left out: {reason}")
 
 
 def _table(report: Report) -> Table:
-    """A row for each budget, and one for real images."""
+    """A row for each budget and one for real images; columns that would be empty are left out."""
+    from rich import box
     from rich.table import Table
 
-    table = Table()
-    for column in NAMES:
-        table.add_column(column, justify="right")
-    qualities = report.quality.budgets if report.quality else [None] * len(report.time.budgets)
-    for time, quality in zip(report.time.budgets, qualities, strict=True):
-        point = report.reconstruction[time.codes - 1]
-        judged = (quality.fd, quality.accuracy, quality.confidence) if quality else (None, None, None)
-        measured = (point.bits, point.mse, point.psnr, *judged, time.prior_ms, time.decode_ms)
-        table.add_row(str(time.codes), *_cells(measured))
-    if report.quality:
-        real, floor = report.quality.test, report.quality.floor
-        table.add_section()
-        judged = (floor.fd if floor else None, real.accuracy, real.confidence)
-        table.add_row("real images", *_cells((None, None, None, *judged, None, None)))
+    rows = _rows(report)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))  # fits into 80 columns
+    shown = [name for name in COLUMNS if any(row.get(name) is not None for row in rows)]
+    for name in shown:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        values = [(COLUMNS[name], row.get(name)) for name in shown]
+        table.add_row(*("" if value is None else form.format(value) for form, value in values))
     return table
 
 
-def _cells(measured: tuple[float | None, ...]) -> list[str]:
-    formats = ("{:.0f}", "{:.5f}", "{:.2f}", "{:.3f}", "{:.2%}", "{:.2%}", "{:.1f}", "{:.1f}")
-    return ["" if value is None else form.format(value) for form, value in zip(formats, measured, strict=True)]
+def _rows(report: Report) -> list[dict[str, str | float | None]]:
+    """What the table shows, by column."""
+    rows: list[dict[str, str | float | None]] = []
+    for time in report.time.budgets:
+        point = report.reconstruction[time.codes - 1]
+        row = {"codes": time.codes, "bits": point.bits, "MSE": point.mse, "PSNR": point.psnr}
+        rows.append({**row, "ms prior": time.prior_ms, "ms decode": time.decode_ms})
+    if report.quality is not None:
+        for i, quality in enumerate(report.quality.budgets):
+            rows[i] |= {"fd": quality.fd, "accuracy": quality.accuracy, "confidence": quality.confidence}
+        test, floor = report.quality.test, report.quality.floor
+        real = {"accuracy": test.accuracy, "confidence": test.confidence, "fd": floor.fd if floor else None}
+        rows.append({"codes": "real", **real})
+    return rows

@@ -42,9 +42,11 @@ def run(args: argparse.Namespace) -> int:
     from anytime.training.trainer import Interrupted
 
     try:
-        model = train(recipe, folder, args.resume)
+        made = train(recipe, folder, args.resume)
     except Interrupted as stopped:
         sys.stderr.write(f"saved at {stopped}; go on with: anytime train {args.recipe} --out {folder} --resume\n")
         return 130
-    sys.stdout.write(f"model: {model}\ntry: anytime sample {model} -n 16 --budget 0.25 --budget 1.0 --out out\n")
+    sys.stdout.write(f"{made.name}: {made}\n")
+    if recipe.kind == "ordered":
+        sys.stdout.write(f"try: anytime sample {made} -n 16 --budget 0.25 --budget 1.0 --out out\n")
     return 0

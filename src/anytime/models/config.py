@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from anytime.errors import AnytimeError
 from anytime.networks.transformer import TransformerConfig
@@ -63,6 +63,12 @@ def build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
 def _field(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return build(hint, value, where)
+    if get_origin(hint) is Literal and value not in get_args(hint):
+        raise AnytimeError(f"{where} should be one of {', '.join(map(str, get_args(hint)))}, not {value!r}")
+    if get_origin(hint) is list:
+        if not isinstance(value, list):
+            raise AnytimeError(f"{where} should be a list, not {value!r}")
+        return [_field(get_args(hint)[0], item, where) for item in value]
     plain = {int: int, float: int | float, bool: bool, str: str}.get(hint)
     if plain is not None and (not isinstance(value, plain) or (hint is not bool and isinstance(value, bool))):
         raise AnytimeError(f"{where} should be {hint.__name__}, not {value!r}")

@@ -5,13 +5,14 @@ A name is looked up in this order: a directory, a model that ships with the pack
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from anytime.errors import AnytimeError
-from anytime.files import read_tensors, read_yaml, write_tensors, write_yaml
+from anytime.files import read_tensors, read_yaml, replacing, write_tensors, write_yaml
 from anytime.models.bundled import BUNDLED, bundled_models
 from anytime.models.config import FORMAT, ModelConfig, build
 
@@ -22,10 +23,14 @@ CONFIG = "config.yaml"
 
 
 def save(model: Model, folder: Path) -> None:
-    """Writes a model; the config goes last, so a directory with a config is complete."""
-    save_weights(model.tokenizer, folder / "tokenizer.safetensors")
-    save_weights(model.prior, folder / "prior.safetensors")
-    write_yaml(folder / CONFIG, model.config.as_dict())
+    """Writes a model: first all files beside the old ones, then each takes its place, the config last.
+
+    So a failure leaves an old model whole and never the weights of one beside the config of another.
+    """
+    with ExitStack() as files:
+        write_yaml(files.enter_context(replacing(folder / CONFIG)), model.config.as_dict())
+        save_weights(model.tokenizer, files.enter_context(replacing(folder / "tokenizer.safetensors")))
+        save_weights(model.prior, files.enter_context(replacing(folder / "prior.safetensors")))
 
 
 def load(name: str | Path, device: str = "cpu") -> Model:
@@ -45,8 +50,11 @@ def load(name: str | Path, device: str = "cpu") -> Model:
     folder = find(name)
     config = read_config(folder)
     channels, height, width = config.image
-    tokenizer = OrderedVQ(config.tokenizer, (channels, height, width))
-    prior = CausalTransformer(config.prior, tokenizer.codebook_size, tokenizer.num_codes, len(config.classes))
+    try:
+        tokenizer = OrderedVQ(config.tokenizer, (channels, height, width))
+        prior = CausalTransformer(config.prior, tokenizer.codebook_size, tokenizer.num_codes, len(config.classes))
+    except (AnytimeError, ArithmeticError, RuntimeError, ValueError) as error:
+        raise AnytimeError(f"{folder / CONFIG} is of a model that cannot be ({error})") from None
     for part, module in {"tokenizer": tokenizer, "prior": prior}.items():
         load_weights(module, folder / f"{part}.safetensors")
         module.to(device).eval().requires_grad_(False)
@@ -78,7 +86,10 @@ def find(name: str | Path) -> Path:
 def read_config(folder: Path) -> ModelConfig:
     """Reads and checks `config.yaml`."""
     path = folder / CONFIG
-    config = build(ModelConfig, read_yaml(path), str(path))
+    values = read_yaml(path)
+    config = build(ModelConfig, values, str(path))
+    if "format" not in values:  # the last line: its absence is how a truncated file is told
+        raise AnytimeError(f"{path} is not whole: it ends before its format", "Fetch or train the model again")
     if config.format != FORMAT:
         raise AnytimeError(f"{path} has format {config.format}, this version reads {FORMAT}", "Update anytime-ar")
     if len(config.image) != 3:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from anytime.errors import AnytimeError
 from anytime.networks.attention.softmax import KeyValueCache, SoftmaxAttention
 
 
@@ -94,12 +95,17 @@ class CausalTransformer(nn.Module):
         vocabulary: V, the number of different tokens.
         length: N, the largest number of tokens.
         classes: number of labels; 0 for an unconditional model.
+
+    Raises:
+        AnytimeError: the heads do not divide the width.
     """
 
     def __init__(self, config: TransformerConfig, vocabulary: int, length: int, classes: int = 0) -> None:
         super().__init__()
         self.config, self.vocabulary, self.length, self.classes = config, vocabulary, length, classes
         width = config.width
+        if config.heads < 1 or width % config.heads:
+            raise AnytimeError(f"a transformer of width {width} cannot have {config.heads} heads", "Heads divide the width")
         self.token_embedding = nn.Embedding(vocabulary, width)
         self.start = nn.Parameter(torch.zeros(width))
         self.positions = nn.Parameter(torch.zeros(length, width))

@@ -39,7 +39,7 @@ class Panel:
         x_label: with its unit.
         y_label: with its unit.
         curves: what is drawn.
-        log_x: logarithmic positions.
+        log_x: logarithmic positions, ticked at powers of two.
         log_y: logarithmic values.
         level: name and value of a horizontal line to hold the curves against.
     """
@@ -76,24 +76,27 @@ def _draw(axes: Any, panel: Panel, labels: Sequence[str]) -> None:
         axes.plot(curve.x, curve.y, label=curve.label, color=COLOURS[style], marker=marker, markersize=5, linewidth=1.8)
     if panel.level is not None:
         axes.axhline(panel.level[1], label=panel.level[0], color=INK, linestyle="--", linewidth=1)
-    axes.set_xlabel(panel.x_label, color=INK)
-    axes.set_ylabel(panel.y_label, color=INK)
+    axes.set_xlabel(panel.x_label, color=INK, fontsize=9)
+    axes.set_ylabel(panel.y_label, color=INK, fontsize=9)
     _scale(axes, panel)
     _tidy(axes)
 
 
 def _scale(axes: Any, panel: Panel) -> None:
-    """Plain numbers on logarithmic axes; a linear axis of values begins at nought, so that heights compare."""
-    from matplotlib.ticker import FuncFormatter, LogLocator
+    """Plain numbers on logarithmic axes, powers of two across; a linear axis begins at nought, so that lengths compare."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    for axis, chosen in ((axes.xaxis, panel.log_x), (axes.yaxis, panel.log_y)):
-        if chosen:
-            axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
-    if not panel.log_y:
-        axes.set_ylim(bottom=0)
+    low, high = axes.get_ylim()
+    across, upwards = LogLocator(base=2), LogLocator(subs=(1, 2, 5) if high > 10 * low else range(1, 10))
+    for name, chosen, ticks in (("x", panel.log_x, across), ("y", panel.log_y, upwards)):
+        if not chosen:
+            axes.set(**{f"{name}lim": (0, None)})
+            continue
+        axes.set(**{f"{name}scale": "log"})
+        axis = getattr(axes, f"{name}axis")
+        axis.set_major_locator(ticks)
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_locator(NullLocator())
 
 
 def _tidy(axes: Any) -> None:

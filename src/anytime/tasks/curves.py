@@ -8,7 +8,7 @@ from pathlib import Path
 from anytime.pictures.plot import Curve, Panel, save_curves
 from anytime.tasks.evaluate import Report
 
-DISTANCE = "Fréchet distance, judge's features"
+DISTANCE = "Fréchet distance (classifier features)"
 
 
 def save_report_curves(path: Path, reports: Mapping[str, Report]) -> None:
@@ -28,7 +28,7 @@ def _distortion(reports: Mapping[str, Report]) -> Panel:
         Curve(name, [point.bits for point in report.reconstruction], [point.mse for point in report.reconstruction])
         for name, report in reports.items()
     ]
-    return Panel("bits an image", "mean squared error of test images, pixels in 0..1", curves, log_y=True)
+    return Panel("bits an image", "mean squared error (pixels in 0..1)", curves, log_y=True)
 
 
 def _by_codes(reports: Mapping[str, Report]) -> Panel:
@@ -39,7 +39,7 @@ def _by_codes(reports: Mapping[str, Report]) -> Panel:
 def _by_time(reports: Mapping[str, Report]) -> Panel:
     curves = [Curve(name, [ms for _, ms, _ in rows], [fd for _, _, fd in rows]) for name, rows in _judged(reports)]
     batch = next(iter(reports.values())).time.batch
-    return Panel(f"milliseconds for {batch} samples, decoded", DISTANCE, curves, log_x=True, log_y=True, level=_floor(reports))
+    return Panel(f"milliseconds for {batch} samples", DISTANCE, curves, log_y=True, level=_floor(reports))
 
 
 def _judged(reports: Mapping[str, Report]) -> list[tuple[str, list[tuple[int, float, float]]]]:
@@ -48,13 +48,13 @@ def _judged(reports: Mapping[str, Report]) -> list[tuple[str, list[tuple[int, fl
     for name, report in reports.items():
         if report.quality is not None:
             pairs = zip(report.quality.budgets, report.time.budgets, strict=True)
-            found.append((name, [(q.codes, t.prior_ms + t.decode_ms, q.fd) for q, t in pairs if q.fd is not None]))
+            found.append((name, [(q.codes, t.prior_ms + t.decode_ms, q.fd) for q, t in pairs]))
     return found
 
 
 def _floor(reports: Mapping[str, Report]) -> tuple[str, float] | None:
     """The distance between real images, which is the same for every model."""
     quality = next((report.quality for report in reports.values() if report.quality), None)
-    if quality is None or quality.floor is None or quality.floor.fd is None:
+    if quality is None or quality.floor is None:
         return None
     return "training images", quality.floor.fd

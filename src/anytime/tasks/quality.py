@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from anytime.data import ImageSet
+from anytime.models.judges import features_of
+from anytime.models.judges.frechet import Gaussian, frechet_distance, gaussian
 from anytime.models.model import Model
 from anytime.networks.classifier import Classifier
-from anytime.tasks.frechet import Gaussian, frechet_distance, gaussian
 
 BATCH = 512
 
@@ -25,12 +26,12 @@ class Judged:
     """What the judge says of a set of images.
 
     Attributes:
-        fd: Fréchet distance to the test images in the judge's features; null if they are the test images themselves.
+        fd: Fréchet distance to real images in the judge's features.
         confidence: mean of its highest probability.
         accuracy: share of images that it takes for the class they are meant to be; null if they are meant to be none.
     """
 
-    fd: float | None
+    fd: float
     confidence: float
     accuracy: float | None
 
@@ -64,29 +65,26 @@ class Quality:
 
 
 class Jury:
-    """A judge that knows the test images.
+    """A judge that knows what real images look like.
 
     Args:
         judge: the classifier.
-        test: what samples are compared with.
+        real: its features of real images.
     """
 
-    def __init__(self, judge: Classifier, test: ImageSet) -> None:
-        self.judge = judge
-        features, self.test = self._look(test.images, test.labels)
-        self._real: Gaussian = gaussian(features)
+    def __init__(self, judge: Classifier, real: Gaussian) -> None:
+        self.judge, self.real = judge, real
 
     def says(self, images: Tensor, labels: Tensor | None) -> Judged:
         """Judges images uint8 (n, C, H, W) that are meant to be of classes `labels` (n,)."""
-        features, judged = self._look(images, labels)
-        return Judged(frechet_distance(gaussian(features), self._real), judged.confidence, judged.accuracy)
+        return self.verdict(features_of(self.judge, images), labels)
 
     @torch.inference_mode()
-    def _look(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Judged]:
-        features = torch.cat([self.judge.features(chunk) for chunk in torch.split(images, BATCH)])
-        confidence, guesses = self.judge.output(features).softmax(-1).max(-1)
+    def verdict(self, features: Tensor, labels: Tensor | None) -> Judged:
+        """The same from their features (n, D)."""
+        confidence, guesses = self.judge.output(features.to(self.judge.output.weight.device)).softmax(-1).max(-1)
         right = None if labels is None else float((guesses.cpu() == labels).double().mean())
-        return features.cpu(), Judged(None, float(confidence.double().mean()), right)
+        return Judged(frechet_distance(gaussian(features), self.real), float(confidence.double().mean()), right)
 
 
 def sample_quality(
@@ -112,17 +110,32 @@ def sample_quality(
         progress: told how far it is.
     """
     progress("judging real images")
-    jury = Jury(judge.to(model.device), test)
+    judge = judge.to(model.device)
+    real = features_of(judge, test.images)
+    jury = Jury(judge, gaussian(real))
     floor = None if train is None else _floor(jury, train, samples, seed)
     progress(f"drawing {samples} samples")
     labels = torch.arange(samples) % model.classes if model.classes else None
     codes = model.sample(samples, seed=seed, labels=labels).codes
+    found = judged_budgets(model, jury, codes, labels, budgets, progress)
+    return Quality(samples, found, floor, jury.verdict(real, test.labels))
+
+
+def judged_budgets(
+    model: Model,
+    jury: Jury,
+    codes: Tensor,
+    labels: Tensor | None,
+    budgets: Sequence[int],
+    progress: Callable[[str], None] = lambda doing: None,
+) -> list[BudgetQuality]:
+    """Judges the first k of codes (n, N), meant to be of classes `labels` (n,), for each k of `budgets`."""
     found = []
     for k in budgets:
         progress(f"judging samples of {k} codes")
         judged = jury.says(pictures(model, codes[:, :k]), labels)
         found.append(BudgetQuality(judged.fd, judged.confidence, judged.accuracy, k))
-    return Quality(samples, found, floor, jury.test)
+    return found
 
 
 def pictures(model: Model, codes: Tensor) -> Tensor:

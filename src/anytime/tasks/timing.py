@@ -64,12 +64,17 @@ class Timing:
     machine: Machine
 
 
-def timing(model: Model, budgets: Sequence[int], progress: Callable[[str], None], batch: int = 64, repeats: int = 5) -> Timing:
-    """Draws `repeats` batches at each of `budgets`, numbers of codes, after one that warms up and is not counted."""
+def timing(model: Model, budgets: Sequence[int], progress: Callable[[str], None], batch: int = 64, repeats: int = 9) -> Timing:
+    """Draws `repeats` batches at each of `budgets`, numbers of codes, after a round that warms up and is not counted.
+
+    All budgets have their turn in every round, so that a machine that is slow for a while is slow for all of them.
+    """
+    rounds = []
+    for seed in range(repeats + 1):
+        progress(f"timing, round {seed} of {repeats}")
+        rounds.append([model.sample(batch, budget=k, seed=seed) for k in budgets])
     found = []
-    for k in budgets:
-        progress(f"timing {k} codes")
-        runs = [model.sample(batch, budget=k, seed=seed) for seed in range(repeats + 1)][1:]
+    for k, runs in zip(budgets, zip(*rounds[1:], strict=True), strict=True):
         prior = statistics.median(run.prior_ms for run in runs)
         found.append(BudgetTime(k, prior, statistics.median(run.decode_ms for run in runs)))
     return Timing(batch, repeats, found, machine(model.device))

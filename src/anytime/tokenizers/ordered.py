@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from anytime.errors import AnytimeError
 from anytime.networks.plain import PlainDecoder, PlainEncoder
-from anytime.networks.residual import ResidualDecoder, ResidualEncoder
+from anytime.networks.residual import GROUPS, ResidualDecoder, ResidualEncoder
 from anytime.tokenizers.codebook import Codebook, TrainingQuantizer
 from anytime.tokenizers.truncation import Truncation
 
@@ -77,7 +77,7 @@ class OrderedVQ(nn.Module):
         image: (C, H, W) of the images; H and W are multiples of the stride.
 
     Raises:
-        AnytimeError: the stride does not divide the image.
+        AnytimeError: the stride does not divide the image, the width is no multiple of 8, or the truncation law leaves nothing.
     """
 
     def __init__(self, config: OrderedVQConfig, image: tuple[int, int, int]) -> None:
@@ -90,10 +90,14 @@ class OrderedVQ(nn.Module):
                 f"images of {image[1]}x{image[2]} cannot be coded at stride {stride}",
                 "The stride is a power of two that divides both sides: change it or resize the images",
             )
+        if not plain and (config.width < GROUPS or config.width % GROUPS):
+            raise AnytimeError(f"a tokenizer cannot have width {config.width}", f"The width is a multiple of {GROUPS}")
         self.map = (image[1] // stride, image[2] // stride)
         spatial = config.quantization == "spatial"
         features = config.features if spatial else config.codes
         self.num_codes = self.map[0] * self.map[1] if spatial else config.codes
+        if config.ordered:
+            config.truncation.probabilities(self.num_codes)
         self.code_dimension = features if spatial else self.map[0] * self.map[1]
         cells = self.map[0] * self.map[1]
         self.encoder, self.decoder = _networks(config, image[0], features, cells if config.mixing else 0)

@@ -49,7 +49,8 @@ class Truncation:
         """
         weights = self._weights(torch.arange(1, codes + 1, dtype=torch.float64))
         weights[: self.minimum - 1] = 0
-        if not 0 <= self.whole <= 1 or self.minimum < 1 or not weights.sum() > 0:
+        in_range = 0 <= self.whole <= 1 and self.minimum >= 1 and 0 < self.ratio <= 1
+        if not in_range or not weights.sum() > 0:
             raise AnytimeError(
                 f"no prefix of 1..{codes} codes has a positive weight under {self}",
                 "Change the truncation law",

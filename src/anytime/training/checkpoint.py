@@ -34,9 +34,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     tensors, metadata = read_tensors(path)
     try:
-        value: dict[str, Any] = _unpack(json.loads(metadata[_HEADER]), tensors)
-    except (KeyError, ValueError):
-        raise AnytimeError(f"{path} is a safetensors file, but not a checkpoint of a training run") from None
+        value = _unpack(json.loads(metadata[_HEADER]), tensors)
+    except (KeyError, TypeError, ValueError):
+        value = None
+    if not isinstance(value, dict):
+        raise AnytimeError(f"{path} is a safetensors file, but not a checkpoint of a training run")
     return value
 
 

@@ -70,7 +70,7 @@ class PriorObjective(Objective):
     def picture(self, path: Path) -> None:
         """Rows are samples, columns the budgets."""
         model = Model(self._model[0].config, self._model[0].tokenizer, self.prior)
-        labels = list(range(min(10, model.classes))) or None
+        labels = [row % model.classes for row in range(10)] if model.classes else None
         codes = model.sample(10, seed=0, labels=labels).codes
         budgets = doubling(model.num_codes)
         columns = [model.tokenizer.decode(codes[:, :k]) for k in budgets]

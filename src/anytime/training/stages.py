@@ -5,6 +5,7 @@ Each stage starts from the best weights of the one before and is skipped if an e
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -15,7 +16,8 @@ from anytime.errors import AnytimeError
 from anytime.files import write_yaml
 from anytime.models.config import ModelConfig
 from anytime.models.directory import save
-from anytime.models.judges import JudgeConfig, new_classifier, save_judge
+from anytime.models.judges import Judge, JudgeConfig, features_of, new_classifier, save_judge
+from anytime.models.judges.frechet import gaussian
 from anytime.models.model import Model
 from anytime.networks.transformer import CausalTransformer
 from anytime.tokenizers.ordered import OrderedVQ
@@ -37,8 +39,6 @@ def train(recipe: Recipe | ClassifierRecipe, folder: Path, resume: bool = False)
     """
     _claim(folder, resume)
     trainer = Trainer(_fabric(recipe.run), folder, recipe.run.seed)
-    if trainer.fabric.is_global_zero:
-        write_yaml(folder / "config.yaml", recipe.as_dict())
     data = {split: open_images(recipe.data.name, split, recipe.data.root, recipe.data.validation) for split in SPLITS}
     made = _make_judge(trainer, recipe, data) if isinstance(recipe, ClassifierRecipe) else _make_model(trainer, recipe, data)
     trainer.fabric.barrier()
@@ -56,12 +56,20 @@ def _claim(folder: Path, resume: bool) -> None:
         raise AnytimeError(f"there is no run in {folder} to resume", "Leave --resume out to start one")
 
 
+def _begin(trainer: Trainer, recipe: Recipe | ClassifierRecipe) -> None:
+    """Makes the folder a run's, once its data and model are there: a recipe that cannot be leaves nothing behind."""
+    if trainer.fabric.is_global_zero:
+        write_yaml(trainer.folder / "config.yaml", recipe.as_dict())
+
+
 def _fabric(run: RunConfig) -> Fabric:
     if run.threads:
         torch.set_num_threads(run.threads)
+    # Under torchrun its numbers hold: with others every process would train a run of its own into the same folder.
     fabric = Fabric(
         accelerator=run.accelerator,
-        devices=run.devices,
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or run.devices,
+        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", 1)),
         strategy=run.strategy,
         precision=run.precision,  # type: ignore[arg-type]
     )
@@ -75,15 +83,18 @@ def _make_judge(trainer: Trainer, recipe: ClassifierRecipe, data: dict[str, Imag
     images = data["train"]
     config = JudgeConfig(recipe.name, recipe.data.name, list(images.shape), recipe.width, recipe.features, list(images.classes))
     classifier = new_classifier(config)
+    _begin(trainer, recipe)
     trainer.fit("classifier", ClassifierObjective(classifier, data["validation"], recipe.shift), images, recipe.fit)
     if trainer.fabric.is_global_zero:
-        save_judge(classifier, config, trainer.folder / "judge")
+        real = gaussian(features_of(classifier.eval(), data["validation"].images))
+        save_judge(Judge(classifier, real), config, trainer.folder / "judge")
     return trainer.folder / "judge"
 
 
 def _make_model(trainer: Trainer, recipe: Recipe, data: dict[str, ImageSet]) -> Path:
     """Trains a tokenizer, then the prior of its codes, and saves both."""
     model = _model(recipe, data["train"])
+    _begin(trainer, recipe)
     _fit_tokenizer(trainer, recipe, model, data)
     _fit_prior(trainer, recipe, model, data)
     if trainer.fabric.is_global_zero:

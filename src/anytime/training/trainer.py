@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from anytime.errors import AnytimeError
 from anytime.training.average import averaged
 from anytime.training.batches import Batches, Samples, loader
 from anytime.training.checkpoint import load_checkpoint, save_checkpoint
@@ -56,6 +57,7 @@ class Trainer:
         self.fabric, self.folder, self.seed = fabric, folder, seed
         self.log = MetricsLog(folder)
         self.last = folder / "checkpoints" / "last.safetensors"
+        self._caught_up = False  # whether a stage was trained since the start; those before the last checkpoint's are not
 
     def best_of(self, name: str) -> Path:
         """Where the best weights of a stage are kept."""
@@ -77,6 +79,7 @@ class Trainer:
             objective.load_state_dict(load_checkpoint(self.best_of(name))["objective"])
 
     def _optimise(self, name: str, objective: Objective, samples: Samples, stage: StageConfig, interrupt: Interrupt) -> None:
+        self._caught_up = True
         objective.train()
         model, optimizer = self.fabric.setup(objective, _optimizer(objective, stage))
         average = averaged(objective, stage.ema) if stage.ema else None
@@ -158,11 +161,16 @@ class Trainer:
     def _resume(self, name: str, objective: nn.Module, optimizer: Any, average: AveragedModel | None) -> Progressing:
         state = self._last_state()
         if state is None or state["stage"] != name:
+            self.log.forget_after(name, 0)
             return Progressing()
-        objective.load_state_dict(state["objective"])
-        optimizer.load_state_dict(state["optimizer"])
-        if average is not None:
-            average.load_state_dict(state["average"])
+        try:
+            objective.load_state_dict(state["objective"])
+            optimizer.load_state_dict(state["optimizer"])
+            if average is not None:
+                average.load_state_dict(state["average"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise AnytimeError(f"{self.last} is of another recipe ({reason})", "Resume with the settings of its run") from None
         self.log.forget_after(name, state["step"])
         return Progressing(state["step"], state["best"])
 
@@ -170,8 +178,11 @@ class Trainer:
         return load_checkpoint(self.last) if self.last.is_file() else None
 
     def _finished(self, name: str) -> bool:
-        """Whether a later stage has begun: the last checkpoint is another stage's, and this one left its best weights."""
-        state = self._last_state()
+        """Whether a later stage has begun: the last checkpoint is that one's, and this one left its best weights.
+
+        Best weights alone do not tell: a stage that was killed before its first checkpoint may have left some as well.
+        """
+        state = None if self._caught_up else self._last_state()
         return state is not None and state["stage"] != name and self.best_of(name).is_file()
 
     def _batches(self, name: str, samples: Samples, stage: StageConfig, start: int) -> Batches:

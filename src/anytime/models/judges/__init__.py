@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from anytime.files import read_yaml, write_yaml
+import torch
+from torch import Tensor
+
+from anytime.errors import AnytimeError
+from anytime.files import read_tensors, read_yaml, write_tensors, write_yaml
 from anytime.models.config import build
 from anytime.models.directory import CONFIG, load_weights, save_weights
+from anytime.models.judges.frechet import Gaussian
 from anytime.networks.classifier import Classifier
 
 JUDGES = Path(__file__).parent
-WEIGHTS = "classifier.safetensors"
+WEIGHTS, REAL = "classifier.safetensors", "real.safetensors"
+BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,22 @@ class JudgeConfig:
     classes: list[str] = field(default_factory=list)
 
 
-def save_judge(classifier: Classifier, config: JudgeConfig, folder: Path) -> None:
+class Judge(NamedTuple):
+    """A classifier, and what real images look like to it.
+
+    Attributes:
+        classifier: on the CPU, in evaluation mode.
+        real: its features of validation images, so that samples can be judged where there is no data.
+    """
+
+    classifier: Classifier
+    real: Gaussian
+
+
+def save_judge(judge: Judge, config: JudgeConfig, folder: Path) -> None:
     """Writes a judge; the config goes last, so a directory with a config is complete."""
-    save_weights(classifier, folder / WEIGHTS)
+    save_weights(judge.classifier, folder / WEIGHTS)
+    write_tensors(folder / REAL, {"mean": judge.real.mean, "factor": judge.real.factor})
     write_yaml(folder / CONFIG, asdict(config))
 
 
@@ -51,21 +71,32 @@ def new_classifier(config: JudgeConfig) -> Classifier:
     return Classifier((channels, height, width), len(config.classes), config.width, config.features)
 
 
-def load_judge(data: str) -> Classifier | None:
-    """The judge of a data set, on the CPU and ready to judge.
+def find_judge(data: str) -> Path | None:
+    """The directory of the judge of a data set, "mnist" for instance, or `data` itself if it is one; None if there is none."""
+    return next((folder for folder in (Path(data), JUDGES / data) if (folder / WEIGHTS).is_file()), None)
+
+
+def load_judge(data: str) -> Judge:
+    """The judge of a data set, ready to judge.
 
     Args:
-        data: name of a data set, "mnist" for instance, or the directory of a judge of your own.
-
-    Returns:
-        The judge, or None if there is none: `evaluate` then leaves out what needs it, and says so.
+        data: as for `find_judge`.
 
     Raises:
-        AnytimeError: its files are missing, corrupt or do not belong together.
+        AnytimeError: there is none, or its files are missing, corrupt or do not belong together.
     """
-    for folder in (Path(data), JUDGES / data):
-        if (folder / WEIGHTS).is_file():
-            classifier = new_classifier(build(JudgeConfig, read_yaml(folder / CONFIG), str(folder / CONFIG)))
-            load_weights(classifier, folder / WEIGHTS)
-            return classifier.eval().requires_grad_(False)
-    return None
+    folder = find_judge(data)
+    if folder is None:
+        raise AnytimeError(f"there is no judge for {data}", "Train one: `anytime train mnist-classifier` shows how")
+    classifier = new_classifier(build(JudgeConfig, read_yaml(folder / CONFIG), str(folder / CONFIG)))
+    load_weights(classifier, folder / WEIGHTS)
+    moments = read_tensors(folder / REAL)[0]
+    if set(moments) != {"mean", "factor"}:
+        raise AnytimeError(f"{folder / REAL} should hold a mean and a factor, not {', '.join(moments)}")
+    return Judge(classifier.eval().requires_grad_(False), Gaussian(**moments))
+
+
+@torch.inference_mode()
+def features_of(classifier: Classifier, images: Tensor) -> Tensor:
+    """Features (n, D) of many images (n, C, H, W), on the CPU."""
+    return torch.cat([classifier.features(chunk).cpu() for chunk in torch.split(images, BATCH)])

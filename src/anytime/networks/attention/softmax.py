@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor, nn
 
 
@@ -58,13 +57,14 @@ class SoftmaxAttention(nn.Module):
         return self._merge(self._attend(query, *seen, causal=x.shape[1] > 1))
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        fused = rearrange(self.query_key_value(x), "b t (three h d) -> three b h t d", three=3, h=self.heads)
-        return fused[0], fused[1], fused[2]
+        # Plain views: in generation, where T = 1, parsing a pattern would cost more than the attention itself.
+        split = self.query_key_value(x).view(len(x), x.shape[1], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return split[0], split[1], split[2]
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
         dropout = self.dropout if self.training else 0.0
         return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=causal)
 
     def _merge(self, heads: Tensor) -> Tensor:
-        merged: Tensor = self.output(rearrange(heads, "b h t d -> b t (h d)"))
+        merged: Tensor = self.output(heads.transpose(1, 2).flatten(2))
         return merged
