@@ -1,0 +1,86 @@
+"""Causal linear attention, o_i = phi(q_i)^T S_i / (phi(q_i) . Z_i), in O(L) time with a state that does not grow.
+
+Katharopoulos et al., "Transformers are RNNs", ICML 2020, eqs. 8-20: S_i = S_{i-1} + phi(k_i) v_i^T, Z_i = Z_{i-1} + phi(k_i).
+In parallel the sequence is cut into chunks: quadratic attention inside a chunk, the state for everything before it. So a
+sequence, a prefix and a single step are one computation with different lengths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+EPSILON = 1e-6
+CHUNK = 64
+
+
+@dataclass
+class LinearState:
+    """Sums over the past, whatever its length.
+
+    Attributes:
+        keys_values: S, (B, H, D, M).
+        keys: Z, (B, H, D).
+    """
+
+    keys_values: Tensor
+    keys: Tensor
+
+    def select(self, rows: Tensor) -> LinearState:
+        """The state of some rows of the batch."""
+        return LinearState(self.keys_values[rows], self.keys[rows])
+
+
+def init_linear_state(like: Tensor, batch: int, heads: int, width: int) -> LinearState:
+    """Zeros, on the device of `like`; in float32 at least, because sums over a long past overflow half precision."""
+    options = {"dtype": torch.promote_types(like.dtype, torch.float32), "device": like.device}
+    return LinearState(torch.zeros(batch, heads, width, width, **options), torch.zeros(batch, heads, width, **options))
+
+
+def causal_linear(
+    query: Tensor, key: Tensor, value: Tensor, state: LinearState, chunk: int = CHUNK
+) -> tuple[Tensor, LinearState]:
+    """Attends causally, after the past in `state`.
+
+    Args:
+        query: phi(q), (B, H, L, D).
+        key: phi(k), (B, H, L, D).
+        value: (B, H, L, M).
+        state: sums over the past.
+        chunk: positions that attend to each other by a matrix; a matter of speed only.
+
+    Returns:
+        (B, H, L, M), and the state after position L.
+    """
+    length = query.shape[2]
+    q, k, v = (in_chunks(x, min(chunk, length)) for x in (query, key, value))
+    sums = k.transpose(-1, -2) @ v  # (B, H, n, D, M), of each chunk
+    before = exclusive_cumsum(sums) + state.keys_values[:, :, None]
+    scores = (q @ k.transpose(-1, -2)).tril()
+    numerator = scores @ v + q @ before
+    output = whole(numerator, length) / key_mass(query, key, state.keys)[..., None]
+    return output, LinearState(before[:, :, -1] + sums[:, :, -1], state.keys + key.sum(2))
+
+
+def key_mass(query: Tensor, key: Tensor, keys: Tensor) -> Tensor:
+    """phi(q_i) . Z_i + eps, the sum of the attention's weights: (B, H, L)."""
+    return (query * (key.cumsum(2) + keys[:, :, None])).sum(-1) + EPSILON
+
+
+def in_chunks(x: Tensor, chunk: int) -> Tensor:
+    """(B, H, L, D) to (B, H, n, chunk, D), zeros after the end; a zero key adds nothing to any sum."""
+    padded = F.pad(x, (0, 0, 0, -x.shape[2] % chunk))
+    return padded.unflatten(2, (-1, chunk))
+
+
+def whole(x: Tensor, length: int) -> Tensor:
+    """The inverse of `in_chunks`."""
+    return x.flatten(2, 3)[:, :, :length]
+
+
+def exclusive_cumsum(x: Tensor) -> Tensor:
+    """Sums over the chunks before each: along dimension 2."""
+    return x.cumsum(2) - x
