@@ -145,6 +145,14 @@ def test_a_deadline_is_kept_and_used_to_the_full(model, clock, milliseconds):
     assert samples.prior_ms + samples.decode_ms == pytest.approx(1000 * (now() - started))
 
 
+def test_the_times_of_several_batches_add_up(model, clock):
+    now = clock(model)
+    started = now()
+    samples = model.sample(7, seed=1, batch_size=3)
+    assert samples.prior_ms + samples.decode_ms == pytest.approx(1000 * (now() - started))
+    assert samples.step_ms == pytest.approx([3 * 1000 * STEP] * CODES)
+
+
 @pytest.mark.parametrize("milliseconds", [61, 71, 79, 200])
 def test_the_first_deadline_of_all_is_kept_by_a_trial_decode(model, clock, milliseconds):
     now = clock(model)
@@ -218,7 +226,7 @@ def through_a_file(samples: Samples) -> Samples:
 
 
 def from_the_codes_alone(samples: Samples) -> Samples:
-    return replace(samples, codes=torch.tensor(samples.codes.tolist()), data=np.zeros(0, np.uint8), prior_ms=0.0)
+    return replace(samples, codes=torch.tensor(samples.codes.tolist()), data=np.zeros(0, np.uint8), step_ms=[])
 
 
 @pytest.mark.parametrize("carried", [through_a_file, from_the_codes_alone])

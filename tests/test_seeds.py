@@ -26,17 +26,17 @@ each_way = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys
 @each_way
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_a_sample_is_the_same_in_any_batch(model, options, batch_size):
-    whole = model.sample(32, seed=3, **options)
-    chunked = model.sample(32, seed=3, batch_size=batch_size, **options)
+    whole = model.sample(20, seed=3, **options)
+    chunked = model.sample(20, seed=3, batch_size=batch_size, **options)
     assert torch.equal(chunked.codes, whole.codes)
     assert torch.equal(chunked.labels, whole.labels)
-    assert chunked.indices == whole.indices == list(range(32))
+    assert chunked.indices == whole.indices == list(range(20))
 
 
 @each_way
-@pytest.mark.parametrize("n, first", [(1, 0), (3, 5), (12, 20)])
+@pytest.mark.parametrize("n, first", [(1, 0), (3, 5), (8, 12)])
 def test_a_sample_is_the_same_whichever_are_asked_for(model, options, n, first):
-    whole = model.sample(32, seed=3, **options)
+    whole = model.sample(20, seed=3, **options)
     some = model.sample(n, seed=3, first_index=first, **options)
     assert torch.equal(some.codes, whole.codes[first : first + n])
     assert torch.equal(some.labels, whole.labels[first : first + n])

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 
@@ -90,18 +91,25 @@ def press(number: signal.Signals) -> Callable[[], None]:
     return lambda: os.kill(os.getpid(), number)
 
 
-def assert_as_left_alone(folder: Path, results: list[dict[str, Tensor]], alone: Path) -> None:
-    for result, expected in zip(results, run(alone, never), strict=True):
-        assert all(torch.equal(result[name], expected[name]) for name in expected)
-    for name in ("metrics.jsonl", "metrics.csv"):
-        assert (folder / name).read_text() == (alone / name).read_text()
+@dataclass
+class Alone:
+    """A run that nobody disturbed."""
+
+    folder: Path
+    results: list[dict[str, Tensor]]
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Alone:
     folder = tmp_path_factory.mktemp("alone")
-    run(folder, never)
-    return folder
+    return Alone(folder, run(folder, never))
+
+
+def assert_as_left_alone(folder: Path, results: list[dict[str, Tensor]], alone: Alone) -> None:
+    for result, expected in zip(results, alone.results, strict=True):
+        assert all(torch.equal(result[name], expected[name]) for name in expected)
+    for name in ("metrics.jsonl", "metrics.csv"):
+        assert (folder / name).read_text() == (alone.folder / name).read_text()
 
 
 @pytest.mark.parametrize("steps", range(sum(STEPS)))

@@ -65,8 +65,9 @@ def run(args: argparse.Namespace) -> int:
             **drawing(args),
         )
     for row in report["budgets"]:
-        Console().print(f"{row['codes']:4d} codes of {model.num_codes}, decoded in {row['decode_ms']:.1f} ms")
-    Console().print(f"{report['n']} samples, {report['prior_ms']:.1f} ms in the prior: {args.out}/samples.png, .npz, .json")
+        times = f"{row['prior_ms']:.1f} ms in the prior, {row['decode_ms']:.1f} ms to decode"
+        Console().print(f"{row['codes']:4d} codes of {model.num_codes}: {times}")
+    Console().print(f"{report['n']} samples: {args.out}/samples.png, samples.npz, samples.json")
     return 0
 
 

@@ -1,7 +1,7 @@
 """Keeps the first codes of an image and draws the rest anew: variations that share what matters most.
 
-The image is a test image of a data set (--data, --index) or a file (--image). Writes vary.png, a row for each number of kept
-codes: the image, what its kept codes say, and the variations; and vary.npz.
+The image is a validation image of a data set (--data, --index) or a file (--image). Writes vary.png, a row for each number of
+kept codes: the image, what its kept codes say, and the variations; and vary.npz.
 """
 
 from __future__ import annotations

@@ -198,17 +198,18 @@ class Model:
 
     def _draw(self, batch: Batch, started: float, deadline: float | None, stop: Stop | None) -> Samples:
         """Draws one batch: runs the loop, then decodes."""
-        clock = self._clock(batch)
+        begun, clock = time.perf_counter(), self._clock(batch)
         limit = None if deadline is None else Deadline(deadline, clock, started)
         decoding = self._decoding(batch)
+        step_ms = [0.0] * decoding.position
         for k in run(decoding, batch.lengths, clock.step, limit, stop):
+            step_ms.append(1000 * (time.perf_counter() - begun) - sum(step_ms))
             if limit is not None and not clock.decode.count:
                 self._timed_decode(decoding.tokens[:, :k], clock)  # the first decode tells what the last will cost
         reached = batch.lengths.clamp(max=decoding.position)
         codes = finish(decoding.tokens, reached).cpu()
-        prior_ms = 1000 * (time.perf_counter() - started)
         data, decode_ms = self._timed_decode(codes, clock)
-        return Samples(codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, prior_ms, decode_ms)
+        return Samples(codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, step_ms, decode_ms)
 
     def _timed_decode(self, codes: Tensor, clock: Clock) -> tuple[NDArray[np.uint8], float]:
         started = time.perf_counter()

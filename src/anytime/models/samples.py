@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ class Samples:
         indices: which samples of the seed these are.
         labels: (n,) int64, -1 where unconditional; None for models without labels.
         filters: how the distributions were sharpened.
-        prior_ms: milliseconds spent in the prior.
+        step_ms: milliseconds spent in the prior on each code, for the whole batch; 0 for codes that were given.
         decode_ms: milliseconds spent in decoding to `data`.
     """
 
@@ -69,11 +70,16 @@ class Samples:
     indices: list[int]
     labels: Tensor | None
     filters: Filters
-    prior_ms: float
+    step_ms: list[float]
     decode_ms: float
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    @property
+    def prior_ms(self) -> float:
+        """Milliseconds spent in the prior."""
+        return sum(self.step_ms)
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def joined(parts: list[Samples]) -> Samples:
         indices=[index for part in parts for index in part.indices],
         labels=torch.cat(labels) if labels else None,
         filters=parts[0].filters,
-        prior_ms=sum(part.prior_ms for part in parts),
+        step_ms=[sum(steps) for steps in zip_longest(*(part.step_ms for part in parts), fillvalue=0.0)],
         decode_ms=sum(part.decode_ms for part in parts),
     )
 

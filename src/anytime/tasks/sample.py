@@ -64,7 +64,8 @@ def write_samples(model: Model, samples: Samples, budgets: Sequence[int | float]
         k = min(one_length(budget, model.num_codes), samples.codes.shape[1])
         started = time.perf_counter()
         data = model.decode(samples.codes[:, :k])
-        rows.append({"budget": budget, "codes": k, "decode_ms": 1000 * (time.perf_counter() - started)})
+        prior_ms = sum(samples.step_ms[:k])
+        rows.append({"budget": budget, "codes": k, "prior_ms": prior_ms, "decode_ms": 1000 * (time.perf_counter() - started)})
         arrays[f"samples_{budget}"] = data
         columns.append(data[:MOST_SHOWN])
     write_arrays(folder / "samples.npz", arrays)
@@ -73,7 +74,6 @@ def write_samples(model: Model, samples: Samples, budgets: Sequence[int | float]
         "model": model.name,
         "n": len(samples),
         "seed": samples.seed,
-        "prior_ms": samples.prior_ms,
         "budgets": rows,
         "filters": vars(samples.filters),
     }
@@ -105,7 +105,7 @@ def read_samples(path: Path, model: Model) -> Samples:
         indices=arrays["indices"].tolist(),
         labels=torch.from_numpy(arrays["labels"]) if arrays["labels"].size else None,
         filters=Filters(temperature, int(top_k), top_p, guidance),
-        prior_ms=0.0,
+        step_ms=[],
         decode_ms=0.0,
     )
 

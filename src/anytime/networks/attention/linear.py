@@ -36,8 +36,8 @@ class LinearState:
 
 def init_linear_state(like: Tensor, batch: int, heads: int, width: int) -> LinearState:
     """Zeros, on the device of `like`; in float32 at least, because sums over a long past overflow half precision."""
-    options = {"dtype": torch.promote_types(like.dtype, torch.float32), "device": like.device}
-    return LinearState(torch.zeros(batch, heads, width, width, **options), torch.zeros(batch, heads, width, **options))
+    zeros = torch.zeros((), dtype=torch.promote_types(like.dtype, torch.float32), device=like.device)
+    return LinearState(zeros.new_zeros(batch, heads, width, width), zeros.new_zeros(batch, heads, width))
 
 
 def causal_linear(
@@ -67,7 +67,8 @@ def causal_linear(
 
 def key_mass(query: Tensor, key: Tensor, keys: Tensor) -> Tensor:
     """phi(q_i) . Z_i + eps, the sum of the attention's weights: (B, H, L)."""
-    return (query * (key.cumsum(2) + keys[:, :, None])).sum(-1) + EPSILON
+    mass: Tensor = (query * (key.cumsum(2) + keys[:, :, None])).sum(-1) + EPSILON
+    return mass
 
 
 def in_chunks(x: Tensor, chunk: int) -> Tensor:
