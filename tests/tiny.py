@@ -70,6 +70,10 @@ SEQUENCE_MODELS: dict[str, Callable[[], SequenceModel]] = {
     "transformer with labels": tiny_prior,
     "transformer, tied": lambda: tiny_prior(classes=0, tied=True),
     "transformer, tied, with labels": lambda: tiny_prior(tied=True),
+    "transformer, linear attention": lambda: tiny_prior(attention="linear"),
+    "transformer, linear attention, relu": lambda: tiny_prior(attention="linear", attention_options={"features": "relu"}),
+    "transformer, momentum attention": lambda: tiny_prior(attention="momentum"),
+    "transformer, momentum 1": lambda: tiny_prior(attention="momentum", attention_options={"mu": 1.0, "gamma": 0.5}),
 }
 each_sequence_model = pytest.mark.parametrize("make", SEQUENCE_MODELS.values(), ids=SEQUENCE_MODELS.keys())
 

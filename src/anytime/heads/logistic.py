@@ -47,12 +47,10 @@ class LogisticMixture:
         logits, means, scales = self._split(parameters)
         y = (tokens.to(parameters)[..., None]) / 127.5 - 1
         upper, lower = (y - means + HALF_BIN) / scales, (y - means - HALF_BIN) / scales
-        inside = _log_difference(upper, lower)
-        component = torch.where(
-            tokens[..., None] == 0,
-            F.logsigmoid(upper),
-            torch.where(tokens[..., None] == LEVELS - 1, F.logsigmoid(-lower), inside),
-        )
+        byte = tokens[..., None]
+        component = _log_difference(upper, lower)
+        component = torch.where(byte == 0, F.logsigmoid(upper), component)
+        component = torch.where(byte == LEVELS - 1, F.logsigmoid(-lower), component)
         return torch.logsumexp(logits.log_softmax(-1) + component, -1)
 
     def log_probs(self, parameters: Tensor) -> Tensor:

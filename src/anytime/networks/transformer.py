@@ -7,13 +7,13 @@ of the samples so that classifier-free guidance (Ho & Salimans 2022) can subtrac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from anytime.errors import AnytimeError
-from anytime.networks.attention.softmax import KeyValueCache, SoftmaxAttention
+from anytime.networks.attention import Memory, make_attention
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class TransformerConfig:
         heads: attention heads.
         expansion: width of the feed-forward layer over `width`.
         dropout: of the residual branches and of the embedding.
-        attention_dropout: of the attention weights.
+        attention: "softmax", "linear" or "momentum".
+        attention_options: of that attention: {"mu": 0.6, "gamma": 0.9} for momentum.
+        attention_dropout: of the attention weights; softmax only, the other forms have none.
         activation_dropout: after the feed-forward non-linearity.
         tied: whether the output shares the token embedding.
         label_dropout: share of training samples whose label is hidden.
@@ -37,6 +39,8 @@ class TransformerConfig:
     heads: int = 4
     expansion: int = 4
     dropout: float = 0.1
+    attention: str = "softmax"
+    attention_options: dict[str, Any] = field(default_factory=dict)
     attention_dropout: float = 0.0
     activation_dropout: float = 0.0
     tied: bool = False
@@ -50,7 +54,7 @@ class Block(nn.Module):
         super().__init__()
         width, hidden = config.width, config.expansion * config.width
         self.attention_norm = nn.LayerNorm(width)
-        self.attention = SoftmaxAttention(width, config.heads, config.attention_dropout)
+        self.attention = make_attention(config.attention, width, config.heads, config.attention_dropout, config.attention_options)
         self.feed_forward_norm = nn.LayerNorm(width)
         self.feed_forward = nn.Sequential(
             nn.Linear(width, hidden),
@@ -66,25 +70,26 @@ class Block(nn.Module):
         x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return x
 
-    def step(self, x: Tensor, cache: KeyValueCache, position: int) -> Tensor:
-        """New positions only, the past being in the cache."""
-        x = x + self.attention.step(self.attention_norm(x), cache, position)
+    def step(self, x: Tensor, memory: Memory, position: int) -> Tensor:
+        """New positions only, the past being in the memory."""
+        x = x + self.attention.step(self.attention_norm(x), memory, position)
         x = x + self.feed_forward(self.feed_forward_norm(x))
         return x
 
 
 @dataclass
 class TransformerState:
-    """Everything a batch needs to be continued: caches, how many positions they hold, and the condition (B, 1, D)."""
+    """Everything a batch needs to be continued: memories, the batch size, the condition (B, 1, D)."""
 
-    caches: list[KeyValueCache]
+    memories: list[Memory]
+    batch: int
     condition: Tensor | None
     position: int = 0
 
     def select(self, rows: Tensor) -> TransformerState:
         """The state of some rows of the batch."""
         condition = None if self.condition is None else self.condition[rows]
-        return TransformerState([cache.select(rows) for cache in self.caches], condition, self.position)
+        return TransformerState([memory.select(rows) for memory in self.memories], len(rows), condition, self.position)
 
 
 class CausalTransformer(nn.Module):
@@ -97,15 +102,13 @@ class CausalTransformer(nn.Module):
         classes: number of labels; 0 for an unconditional model.
 
     Raises:
-        AnytimeError: the heads do not divide the width.
+        AnytimeError: the heads do not divide the width, or there is no such attention.
     """
 
     def __init__(self, config: TransformerConfig, vocabulary: int, length: int, classes: int = 0) -> None:
         super().__init__()
         self.config, self.vocabulary, self.length, self.classes = config, vocabulary, length, classes
         width = config.width
-        if config.heads < 1 or width % config.heads:
-            raise AnytimeError(f"a transformer of width {width} cannot have {config.heads} heads", "Heads divide the width")
         self.token_embedding = nn.Embedding(vocabulary, width)
         self.start = nn.Parameter(torch.zeros(width))
         self.positions = nn.Parameter(torch.zeros(length, width))
@@ -137,14 +140,13 @@ class CausalTransformer(nn.Module):
         return logits
 
     def init_state(self, batch: int, labels: Tensor | None = None) -> TransformerState:
-        """Empty caches for `batch` rows and the embedded labels (B,)."""
-        caches = [block.attention.init_state(batch, self.length) for block in self._blocks()]
-        return TransformerState(caches, self._condition(labels, batch))
+        """Empty memories for `batch` rows and the embedded labels (B,)."""
+        memories = [block.attention.init_state(batch, self.length) for block in self._blocks()]
+        return TransformerState(memories, batch, self._condition(labels, batch))
 
     def step(self, previous: Tensor | None, state: TransformerState) -> Tensor:
         """Logits (B, V) of the next token, given the previous one (B,), or None before the first."""
-        batch = state.caches[0].keys.shape[0]
-        x = self.start.expand(batch, 1, -1) if previous is None else self.token_embedding(previous)[:, None]
+        x = self.start.expand(state.batch, 1, -1) if previous is None else self.token_embedding(previous)[:, None]
         return self._feed(x, state)
 
     def prefill(self, prefix: Tensor, state: TransformerState) -> Tensor:
@@ -157,8 +159,8 @@ class CausalTransformer(nn.Module):
         x = x + self.positions[state.position : end]
         if state.condition is not None:
             x = x + state.condition
-        for block, cache in zip(self._blocks(), state.caches, strict=True):
-            x = block.step(x, cache, state.position)
+        for block, memory in zip(self._blocks(), state.memories, strict=True):
+            x = block.step(x, memory, state.position)
         state.position = end
         logits: Tensor = self.output(self.norm(x[:, -1]))
         return logits

@@ -13,6 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anytime.networks.attention.features import feature_map
+from anytime.networks.attention.projection import HeadProjection
+
 EPSILON = 1e-6
 CHUNK = 64
 
@@ -32,6 +35,35 @@ class LinearState:
     def select(self, rows: Tensor) -> LinearState:
         """The state of some rows of the batch."""
         return LinearState(self.keys_values[rows], self.keys[rows])
+
+
+class LinearAttention(HeadProjection):
+    """Multi-head causal linear attention.
+
+    Args:
+        width: width of the residual stream, a multiple of `heads`.
+        heads: number of heads.
+        features: name of the feature map phi, see `features.py`.
+    """
+
+    def __init__(self, width: int, heads: int, features: str = "elu") -> None:
+        super().__init__(width, heads)
+        self.features = feature_map(features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) -> (B, T, D), position t seeing positions 0..t."""
+        return self.step(x, self.init_state(len(x), x.shape[1]), 0)
+
+    def init_state(self, batch: int, length: int) -> LinearState:
+        """Empty sums; of one size for any `length`."""
+        return init_linear_state(self.output.weight, batch, self.heads, self.head_width)
+
+    def step(self, x: Tensor, state: LinearState, position: int) -> Tensor:
+        """Feeds (B, T, D), T >= 1, after whatever the state has seen: (B, T, D)."""
+        query, key, value = (part.to(state.keys.dtype) for part in self.project(x))
+        output, after = causal_linear(self.features(query), self.features(key), value, state)
+        state.keys_values, state.keys = after.keys_values, after.keys
+        return self.merge(output.to(x.dtype))
 
 
 def init_linear_state(like: Tensor, batch: int, heads: int, width: int) -> LinearState:
@@ -74,12 +106,13 @@ def key_mass(query: Tensor, key: Tensor, keys: Tensor) -> Tensor:
 def in_chunks(x: Tensor, chunk: int) -> Tensor:
     """(B, H, L, D) to (B, H, n, chunk, D), zeros after the end; a zero key adds nothing to any sum."""
     padded = F.pad(x, (0, 0, 0, -x.shape[2] % chunk))
-    return padded.unflatten(2, (-1, chunk))
+    return padded.view(*x.shape[:2], -1, chunk, x.shape[3])
 
 
 def whole(x: Tensor, length: int) -> Tensor:
     """The inverse of `in_chunks`."""
-    return x.flatten(2, 3)[:, :, :length]
+    flat: Tensor = x.flatten(2, 3)
+    return flat[:, :, :length]
 
 
 def exclusive_cumsum(x: Tensor) -> Tensor:

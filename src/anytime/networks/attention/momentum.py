@@ -19,7 +19,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from anytime.networks.attention.features import feature_map
 from anytime.networks.attention.linear import CHUNK, LinearState, in_chunks, init_linear_state, key_mass, whole
+from anytime.networks.attention.projection import HeadProjection
 
 
 @dataclass
@@ -37,6 +39,37 @@ class MomentumState:
     def select(self, rows: Tensor) -> MomentumState:
         """The state of some rows of the batch."""
         return MomentumState(self.sums.select(rows), self.speed[rows])
+
+
+class MomentumAttention(HeadProjection):
+    """Multi-head causal momentum attention.
+
+    Args:
+        width: width of the residual stream, a multiple of `heads`.
+        heads: number of heads.
+        mu: momentum over the sequence, in [0, 1]; 0 with a step size of 1 is linear attention.
+        gamma: step size.
+        features: name of the feature map phi, see `features.py`.
+    """
+
+    def __init__(self, width: int, heads: int, mu: float = 0.6, gamma: float = 0.9, features: str = "elu") -> None:
+        super().__init__(width, heads)
+        self.mu, self.gamma, self.features = mu, gamma, feature_map(features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) -> (B, T, D), position t seeing positions 0..t."""
+        return self.step(x, self.init_state(len(x), x.shape[1]), 0)
+
+    def init_state(self, batch: int, length: int) -> MomentumState:
+        """Empty sums at rest; of one size for any `length`."""
+        return init_momentum_state(self.output.weight, batch, self.heads, self.head_width)
+
+    def step(self, x: Tensor, state: MomentumState, position: int) -> Tensor:
+        """Feeds (B, T, D), T >= 1, after whatever the state has seen: (B, T, D)."""
+        query, key, value = (part.to(state.speed.dtype) for part in self.project(x))
+        output, after = causal_momentum(self.features(query), self.features(key), value, state, self.mu, self.gamma)
+        state.sums, state.speed = after.sums, after.speed
+        return self.merge(output.to(x.dtype))
 
 
 def init_momentum_state(like: Tensor, batch: int, heads: int, width: int) -> MomentumState:

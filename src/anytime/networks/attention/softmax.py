@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+
+from anytime.networks.attention.projection import HeadProjection
 
 
 @dataclass
@@ -20,8 +22,8 @@ class KeyValueCache:
         return KeyValueCache(self.keys[rows], self.values[rows])
 
 
-class SoftmaxAttention(nn.Module):
-    """Multi-head causal self-attention, softmax(Q K^T / sqrt(d)) V, with fused projections.
+class SoftmaxAttention(HeadProjection):
+    """Multi-head causal self-attention, softmax(Q K^T / sqrt(d)) V.
 
     Args:
         width: width of the residual stream, a multiple of `heads`.
@@ -30,41 +32,30 @@ class SoftmaxAttention(nn.Module):
     """
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.heads, self.dropout = heads, dropout
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.output = nn.Linear(width, width)
+        super().__init__(width, heads)
+        self.dropout = dropout
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D), position t seeing positions 0..t."""
-        query, key, value = self._project(x)
-        return self._merge(self._attend(query, key, value, causal=True))
+        query, key, value = self.project(x)
+        return self.merge(self._attend(query, key, value, causal=True))
 
     def init_state(self, batch: int, length: int) -> KeyValueCache:
         """A cache for `length` positions, on the device and in the precision of the weights."""
         weight = self.output.weight
-        shape = (batch, self.heads, length, weight.shape[0] // self.heads)
+        shape = (batch, self.heads, length, self.head_width)
         # Zeros rather than empty memory: what is masked must still be finite.
         return KeyValueCache(weight.new_zeros(shape), weight.new_zeros(shape))
 
     def step(self, x: Tensor, cache: KeyValueCache, position: int) -> Tensor:
         """Feeds (B, T, D) at `position` and the T - 1 after it: (B, T, D). T = 1 in generation; T > 1 needs position 0."""
-        query, key, value = self._project(x)
+        query, key, value = self.project(x)
         end = position + x.shape[1]
         cache.keys[:, :, position:end] = key
         cache.values[:, :, position:end] = value
         seen = (cache.keys[:, :, :end], cache.values[:, :, :end])
-        return self._merge(self._attend(query, *seen, causal=x.shape[1] > 1))
-
-    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        # Plain views: in generation, where T = 1, parsing a pattern would cost more than the attention itself.
-        split = self.query_key_value(x).view(len(x), x.shape[1], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        return split[0], split[1], split[2]
+        return self.merge(self._attend(query, *seen, causal=x.shape[1] > 1))
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
         dropout = self.dropout if self.training else 0.0
         return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=causal)
-
-    def _merge(self, heads: Tensor) -> Tensor:
-        merged: Tensor = self.output(heads.transpose(1, 2).flatten(2))
-        return merged

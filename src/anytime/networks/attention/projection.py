@@ -1,0 +1,43 @@
+"""The projections around every attention: one fused matrix to queries, keys and values of all heads, and one back."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from anytime.errors import AnytimeError
+
+
+class HeadProjection(nn.Module):
+    """x to heads and back. The base of the attentions of this package.
+
+    Args:
+        width: width of the residual stream, a multiple of `heads`.
+        heads: number of heads.
+
+    Raises:
+        AnytimeError: the heads do not divide the width.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        if heads < 1 or width % heads:
+            raise AnytimeError(f"a transformer of width {width} cannot have {heads} heads", "Heads divide the width")
+        self.heads = heads
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.output = nn.Linear(width, width)
+
+    @property
+    def head_width(self) -> int:
+        """Width of one head."""
+        return self.output.in_features // self.heads
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, D) to queries, keys and values (B, H, T, D / H)."""
+        # Plain views: in generation, where T = 1, parsing a pattern would cost more than the attention itself.
+        split = self.query_key_value(x).view(len(x), x.shape[1], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return split[0], split[1], split[2]
+
+    def merge(self, heads: Tensor) -> Tensor:
+        """(B, H, T, D / H) to (B, T, D)."""
+        merged: Tensor = self.output(heads.transpose(1, 2).flatten(2))
+        return merged
