@@ -46,10 +46,6 @@ ATTENTIONS: dict[str, Callable[..., Attention]] = {
     "linear": LinearAttention,
     "momentum": MomentumAttention,
 }
-    "softmax": SoftmaxAttention,
-    "linear": LinearAttention,
-    "momentum": MomentumAttention,
-}
 
 
 def make_attention(kind: str, width: int, heads: int, dropout: float, options: dict[str, Any]) -> Attention:
