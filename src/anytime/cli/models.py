@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     for name in bundled_models():
         size = sum(path.stat().st_size for path in (BUNDLED / name).glob("*.safetensors")) / 1e6
         table.add_row(name, f"{size:.1f} MB", f"anytime train {name}")
-    for name in recipes.keys() - set(bundled_models()):
+    for name in sorted(recipes.keys() - set(bundled_models())):
         table.add_row(name, "recipe only", f"anytime train {name}")
     Console().print(table)
     return 0

@@ -101,6 +101,8 @@ class OrderedVQ(nn.Module):
         self.code_dimension = features if spatial else self.map[0] * self.map[1]
         cells = self.map[0] * self.map[1]
         self.encoder, self.decoder = _networks(config, image[0], features, cells if config.mixing else 0)
+        for part in (self.encoder, self.decoder):  # the layout in which CPU and GPU convolve faster; values are the same
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.codebook = Codebook(config.codebook_size, self.code_dimension, self.num_codes if config.per_position_codebook else 1)
         self.mask = nn.Parameter(torch.zeros(self.num_codes, self.code_dimension)) if config.dropped == "mask" else None
 
@@ -149,6 +151,7 @@ class OrderedVQ(nn.Module):
 
     def vectors(self, images: Tensor) -> Tensor:
         """What is quantised: floats (B, C, H, W) in [0, 1] -> (B, N, D)."""
+        images = images.contiguous(memory_format=torch.channels_last)
         features = self.encoder(2 * images - 1 if self.config.network == "plain" else images)
         spatial = self.config.quantization == "spatial"
         z = rearrange(features, "b d h w -> b (h w) d" if spatial else "b n h w -> b n (h w)")
@@ -161,7 +164,8 @@ class OrderedVQ(nn.Module):
         height, width = self.map
         spatial = self.config.quantization == "spatial"
         pattern = "b (h w) d -> b d h w" if spatial else "b n (h w) -> b n h w"
-        images: Tensor = self.decoder(rearrange(vectors, pattern, h=height, w=width))
+        maps = rearrange(vectors, pattern, h=height, w=width).contiguous(memory_format=torch.channels_last)
+        images: Tensor = self.decoder(maps)
         return (images + 1) / 2 if self.config.network == "plain" else images
 
     def prepare(self, images: Tensor) -> Tensor:
