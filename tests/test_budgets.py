@@ -268,3 +268,8 @@ def test_variations_depend_on_the_kept_codes_and_not_on_the_rest(model):
 def test_keeping_what_is_not_there_is_refused(model, codes, keep):
     with pytest.raises(AnytimeError, match="keep"):
         model.vary(torch.tensor(codes), keep=keep, n=2)
+
+
+@pytest.mark.parametrize("budget", [np.int64(3), np.float32(0.5), np.float64(0.5)])
+def test_numbers_of_numpy_are_budgets_too(model, budget):
+    assert model.sample(2, budget=budget).codes.shape == (2, 3)

@@ -7,6 +7,7 @@ Sections: data, tokenizer (with tokenizer.truncation), prior, pretrain, order, f
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     except Interrupted as stopped:
         sys.stderr.write(f"saved at {stopped}; go on with: anytime train {args.recipe} --out {folder} --resume\n")
         return 130
+    if int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))):
+        return 0  # of several processes one speaks
     sys.stdout.write(f"{made.name}: {made}\n")
     if recipe.kind == "ordered":
         sys.stdout.write(f"try: anytime sample {made} -n 16 --budget 0.25 --budget 1.0 --out out\n")

@@ -109,6 +109,8 @@ class Model:
         started = time.perf_counter()
         indices = _indices(n, first_index)
         wanted = lengths(budget, self.num_codes, n)
+        if batch_size < 1:
+            raise AnytimeError(f"cannot draw {batch_size} samples at a time", "Choose a batch size of at least one")
         batch = Batch(seed, list(indices), self._labels(labels, seed, indices), wanted, Filters(**filters))
         together = n if deadline is not None or stop is not None else batch_size
         rows = torch.arange(n).split(together)

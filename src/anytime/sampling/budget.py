@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,7 +31,7 @@ def lengths(budget: Budget, codes: int, batch: int) -> Tensor:
     Raises:
         AnytimeError: a budget is out of range, or there is not one for each sample.
     """
-    if budget is None or isinstance(budget, int | float):
+    if budget is None or isinstance(budget, int | float | np.number):
         return torch.full((batch,), one_length(budget, codes))
     if len(budget) != batch:
         raise AnytimeError(f"there are {len(budget)} budgets for {batch} samples", "Give one budget, or one for each sample")
@@ -41,9 +42,9 @@ def one_length(budget: int | float | None, codes: int) -> int:
     """The number of codes that a budget stands for. 1 is one code, 1.0 all of them."""
     if budget is None:
         return codes
-    if isinstance(budget, int) and not isinstance(budget, bool) and 1 <= budget <= codes:
-        return budget
-    if isinstance(budget, float) and 0 < budget <= 1:
+    if isinstance(budget, int | np.integer) and not isinstance(budget, bool) and 1 <= budget <= codes:
+        return int(budget)
+    if isinstance(budget, float | np.floating) and 0 < budget <= 1:
         return max(1, math.ceil(budget * codes - 1e-9))
     raise AnytimeError(f"budget {budget!r} is neither a number of codes in 1..{codes} nor a fraction in (0, 1]")
 

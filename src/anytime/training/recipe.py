@@ -41,8 +41,8 @@ class StageConfig:
         steps: optimiser steps; 0 leaves the stage out.
         batch_size: samples a step, over all processes.
         learning_rate: the highest one.
-        schedule: "constant", "cosine", "inverse_sqrt" (Vaswani et al. 2017) or "one_cycle" (Smith 2018); all warm up linearly.
-        warmup: steps until the highest learning rate.
+        schedule: "constant", "cosine", "inverse_sqrt" (Vaswani et al. 2017) or "one_cycle" (Smith 2018).
+        warmup: steps until the highest learning rate: a line, or for one_cycle half a cosine.
         final: last learning rate of cosine and one_cycle, as a share of the highest.
         betas: of AdamW.
         eps: of AdamW.

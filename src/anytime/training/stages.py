@@ -56,6 +56,12 @@ def _claim(folder: Path, resume: bool) -> None:
         raise AnytimeError(f"there is no run in {folder} to resume", "Leave --resume out to start one")
 
 
+def _check(trainer: Trainer, recipe: Recipe) -> None:
+    if recipe.tokenizer.per_position_codebook and trainer.fabric.world_size > 1:
+        # A process that happens to keep no code at a position would leave the others waiting for its part of the average.
+        raise AnytimeError("codebooks per position cannot be trained by several processes", "Use one, or a shared codebook")
+
+
 def _begin(trainer: Trainer, recipe: Recipe | ClassifierRecipe) -> None:
     """Makes the folder a run's, once its data and model are there: a recipe that cannot be leaves nothing behind."""
     if trainer.fabric.is_global_zero:
@@ -93,6 +99,7 @@ def _make_judge(trainer: Trainer, recipe: ClassifierRecipe, data: dict[str, Imag
 
 def _make_model(trainer: Trainer, recipe: Recipe, data: dict[str, ImageSet]) -> Path:
     """Trains a tokenizer, then the prior of its codes, and saves both."""
+    _check(trainer, recipe)
     model = _model(recipe, data["train"])
     _begin(trainer, recipe)
     _fit_tokenizer(trainer, recipe, model, data)

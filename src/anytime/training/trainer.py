@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
@@ -93,14 +94,20 @@ class Trainer:
                 if average is not None:
                     average.update_parameters(objective)
                 progress.step += 1
-                done = progress.step == stage.steps
+                done, asked = progress.step == stage.steps, self._any(interrupt.asked)
                 if done or progress.step % stage.evaluate_every == 0:
                     self._evaluate(name, objective if average is None else average.module, progress, loss)
-                if done or progress.step % stage.checkpoint_every == 0 or interrupt.asked:
+                if done or progress.step % stage.checkpoint_every == 0 or asked:
                     self._save(name, objective, optimizer, average, progress)
-                if interrupt.asked and not done:
+                if asked and not done:
                     raise Interrupted(f"{name}, step {progress.step} of {stage.steps}")
                 advance(loss)
+
+    def _any(self, asked: bool) -> bool:
+        """Whether any process was asked to stop: all must leave the loop at the same step, or the others wait for ever."""
+        if self.fabric.world_size == 1:
+            return asked
+        return bool(self.fabric.all_reduce(torch.tensor(float(asked), device=self.fabric.device), reduce_op="sum"))
 
     def _step(
         self,
@@ -214,6 +221,6 @@ def _bar(name: str, steps: int, start: int, shown: bool) -> Iterator[Any]:
         TextColumn("loss {task.fields[loss]:.4f}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, disable=not shown) as progress:
+    with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
         task = progress.add_task(name, total=steps, completed=start, loss=float("nan"))
         yield lambda loss: progress.update(task, advance=1, loss=loss)
