@@ -1,7 +1,8 @@
 """Trains a model by a recipe, from raw data to a model directory.
 
 Any field of the recipe can be set: --SECTION.FIELD VALUE, for instance --tokenizer.codes 16 or --run.precision bf16-mixed.
-Sections: data, tokenizer (with tokenizer.truncation), prior, pretrain, order, fit_prior, run. Ctrl-C saves; --resume goes on.
+Sections: data, tokenizer (with tokenizer.truncation), prior, pretrain, order, polish, fit_prior, run.
+Ctrl-C saves; --resume goes on.
 """
 
 from __future__ import annotations

@@ -133,19 +133,21 @@ class OrderedVQ(nn.Module):
         codes = F.pad(codes, (0, self.num_codes - codes.shape[1]), value=-1)
         return self.render(self.codebook.look_up(codes), codes >= 0).clamp(0, 1)
 
-    def forward(self, images: Tensor, quantizer: TrainingQuantizer, nested: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, images: Tensor, quantizer: TrainingQuantizer, truncation: Truncation | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """One training pass: a random prefix of each image's codes is kept, and the image drawn from it.
 
         Args:
             images: as for `encode`.
             quantizer: quantises and learns the codebook.
-            nested: without it, all codes are kept.
+            truncation: the law of the prefix lengths; None keeps all codes.
 
         Returns:
             Reconstruction (B, C, H, W), not clamped; codes (B, N), -1 where dropped; commitment loss ().
         """
         z = self.vectors(self.prepare(images))
-        kept = torch.arange(self.num_codes, device=z.device) < self._lengths(len(z), nested).to(z.device)[:, None]
+        kept = torch.arange(self.num_codes, device=z.device) < self._lengths(len(z), truncation).to(z.device)[:, None]
         vectors, codes, loss = quantizer(z.float(), kept)
         return self.render(vectors, kept), codes, loss
 
@@ -182,10 +184,10 @@ class OrderedVQ(nn.Module):
         floats = images.to(weight.device, weight.dtype)
         return floats / 255 if images.dtype == torch.uint8 else floats
 
-    def _lengths(self, batch: int, nested: bool) -> Tensor:
-        if not nested:
+    def _lengths(self, batch: int, truncation: Truncation | None) -> Tensor:
+        if truncation is None:
             return torch.full((batch,), self.num_codes)
-        return self.config.truncation.draw(self.num_codes, batch)
+        return truncation.draw(self.num_codes, batch)
 
 
 def _networks(config: OrderedVQConfig, channels: int, features: int, cells: int) -> tuple[nn.Module, nn.Module]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from anytime.pictures.sheet import save_sheet
 from anytime.tokenizers.codebook import TrainingQuantizer
 from anytime.tokenizers.ordered import OrderedVQ
+from anytime.tokenizers.truncation import Truncation
 from anytime.training.objective import Objective
 
 
@@ -27,7 +28,7 @@ class AutoencoderObjective(Objective):
         variance: mean variance of a pixel in [0, 1] over the training images.
 
     Attributes:
-        nested: whether prefixes are trained (nested dropout), or the full length only.
+        truncation: the law of nested dropout; None trains the full length only.
     """
 
     metric = "mse"
@@ -38,11 +39,11 @@ class AutoencoderObjective(Objective):
         self.tokenizer = tokenizer
         self.quantizer = TrainingQuantizer(tokenizer.codebook, config.commitment, config.decay)
         self.validation, self.variance = validation, variance
-        self.nested = config.ordered
+        self.truncation: Truncation | None = config.truncation if config.ordered else None
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Reconstruction over the variance plus commitment."""
-        reconstruction, _, commitment = self.tokenizer(batch["image"], self.quantizer, self.nested)
+        reconstruction, _, commitment = self.tokenizer(batch["image"], self.quantizer, self.truncation)
         target = self.tokenizer.prepare(batch["image"])
         loss: Tensor = F.mse_loss(reconstruction.float(), target.float()) / self.variance + commitment
         return loss
@@ -54,7 +55,7 @@ class AutoencoderObjective(Objective):
         """
         codes = self.tokenizer.encode(self.validation)
         errors = {k: self._error(codes[:, :k]) for k in doubling(self.tokenizer.num_codes)}
-        chosen = list(errors.values()) if self.nested else [errors[self.tokenizer.num_codes]]
+        chosen = list(errors.values()) if self.truncation else [errors[self.tokenizer.num_codes]]
         return {
             "mse": sum(chosen) / len(chosen),
             **{f"mse_{k}": error for k, error in errors.items()},

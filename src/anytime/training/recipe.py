@@ -14,6 +14,7 @@ from anytime.errors import AnytimeError
 from anytime.files import read_yaml
 from anytime.networks.transformer import TransformerConfig
 from anytime.tokenizers.ordered import OrderedVQConfig
+from anytime.tokenizers.truncation import Truncation
 
 SHIPPED = Path(__file__).parent / "recipes"
 
@@ -101,6 +102,8 @@ class Recipe:
         prior: shape of the transformer.
         pretrain: the autoencoder at full length.
         order: the autoencoder under nested dropout, from where `pretrain` left it.
+        polish: the same under another law, to shift weight between early and late codes at the end.
+        polish_truncation: that law.
         fit_prior: the transformer, on the codes of the finished autoencoder.
         run: device, precision, seed.
     """
@@ -112,6 +115,8 @@ class Recipe:
     prior: TransformerConfig = field(default_factory=TransformerConfig)
     pretrain: StageConfig = field(default_factory=lambda: StageConfig(steps=0))
     order: StageConfig = field(default_factory=StageConfig)
+    polish: StageConfig = field(default_factory=lambda: StageConfig(steps=0))
+    polish_truncation: Truncation = field(default_factory=Truncation)
     fit_prior: StageConfig = field(default_factory=StageConfig)
     run: RunConfig = field(default_factory=RunConfig)
 

@@ -1,4 +1,4 @@
-"""A run from raw data to a model directory: pre-train, order, dump the codes, fit the prior. Or to a judge, in one stage.
+"""A run from raw data to a model directory: pre-train, order, polish, dump the codes, fit the prior. Or to a judge, in one stage.
 
 Each stage starts from the best weights of the one before and is skipped if an earlier, interrupted run finished it.
 """
@@ -120,10 +120,13 @@ def _model(recipe: Recipe, data: ImageSet) -> Model:
 def _fit_tokenizer(trainer: Trainer, recipe: Recipe, model: Model, data: dict[str, ImageSet]) -> None:
     variance = float((data["train"].images[:5000] / 255).var(dim=0).mean())
     objective = AutoencoderObjective(model.tokenizer, data["validation"].images[:JUDGED], variance)
-    objective.nested = False
+    ordering = objective.truncation
+    objective.truncation = None
     trainer.fit("pretrain", objective, data["train"], recipe.pretrain)
-    objective.nested = recipe.tokenizer.ordered
+    objective.truncation = ordering
     trainer.fit("order", objective, data["train"], recipe.order)
+    objective.truncation = recipe.polish_truncation if ordering else None
+    trainer.fit("polish", objective, data["train"], recipe.polish)
     model.tokenizer.eval()
 
 
