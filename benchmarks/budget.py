@@ -14,6 +14,7 @@ import torch
 
 import anytime
 from anytime.models.model import Model
+from anytime.sampling.budget import one_length
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 REPEATS = 21
@@ -42,12 +43,12 @@ def _rows(model: Model, batch: int) -> list[dict[str, Any]]:
         {
             "batch": batch,
             "budget": fraction,
-            "codes": (codes := max(1, -(-int(fraction * 10_000) * model.num_codes // 10_000))),
+            "codes": one_length(fraction, model.num_codes),
             "prior ms": prior[fraction],
             "total ms": total[fraction],
             "prior, of full": prior[fraction] / prior[1.0],
             "total, of full": total[fraction] / total[1.0],
-            "prior / floor": prior[fraction] / (codes * step),
+            "prior / floor": prior[fraction] / (one_length(fraction, model.num_codes) * step),
         }
         for fraction in FRACTIONS
     ]

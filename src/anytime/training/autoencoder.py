@@ -16,6 +16,7 @@ from anytime.pictures.sheet import save_sheet
 from anytime.tokenizers.codebook import TrainingQuantizer
 from anytime.tokenizers.ordered import OrderedVQ
 from anytime.tokenizers.truncation import Truncation
+from anytime.training.augment import jittered
 from anytime.training.objective import Objective
 
 
@@ -29,6 +30,7 @@ class AutoencoderObjective(Objective):
 
     Attributes:
         truncation: the law of nested dropout; None trains the full length only.
+        jitter: strength of the augmentation.
     """
 
     metric = "mse"
@@ -39,12 +41,14 @@ class AutoencoderObjective(Objective):
         self.tokenizer = tokenizer
         self.quantizer = TrainingQuantizer(tokenizer.codebook, config.commitment, config.decay)
         self.validation, self.variance = validation, variance
+        self.jitter = 0.0
         self.truncation: Truncation | None = config.truncation if config.ordered else None
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Reconstruction over the variance plus commitment."""
-        reconstruction, _, commitment = self.tokenizer(batch["image"], self.quantizer, self.truncation)
-        target = self.tokenizer.prepare(batch["image"])
+        images = jittered(batch["image"], self.jitter) if self.jitter else batch["image"]
+        reconstruction, _, commitment = self.tokenizer(images, self.quantizer, self.truncation)
+        target = self.tokenizer.prepare(images)
         loss: Tensor = F.mse_loss(reconstruction.float(), target.float()) / self.variance + commitment
         return loss
 

@@ -49,6 +49,7 @@ class StageConfig:
         eps: of AdamW.
         weight_decay: decoupled, on weights only, not on biases, norms and other vectors.
         clip: largest norm of the whole gradient; 0 for no clipping.
+        jitter: strength of random affine maps of the images, see `augment.py`; in the stages of the autoencoder.
         ema: decay of the averaged weights, which are what is evaluated and kept; 0 to keep the last weights.
         evaluate_every: steps between evaluations, each with a line of metrics and a sheet of pictures.
         checkpoint_every: steps between checkpoints.
@@ -64,6 +65,7 @@ class StageConfig:
     eps: float = 1e-8
     weight_decay: float = 0.01
     clip: float = 1.0
+    jitter: float = 0.0
     ema: float = 0.999
     evaluate_every: int = 500
     checkpoint_every: int = 500

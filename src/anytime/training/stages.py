@@ -121,12 +121,14 @@ def _fit_tokenizer(trainer: Trainer, recipe: Recipe, model: Model, data: dict[st
     variance = float((data["train"].images[:5000] / 255).var(dim=0).mean())
     objective = AutoencoderObjective(model.tokenizer, data["validation"].images[:JUDGED], variance)
     ordering = objective.truncation
-    objective.truncation = None
-    trainer.fit("pretrain", objective, data["train"], recipe.pretrain)
-    objective.truncation = ordering
-    trainer.fit("order", objective, data["train"], recipe.order)
-    objective.truncation = recipe.polish_truncation if ordering else None
-    trainer.fit("polish", objective, data["train"], recipe.polish)
+    polishing = recipe.polish_truncation if ordering else None
+    for name, stage, truncation in (
+        ("pretrain", recipe.pretrain, None),
+        ("order", recipe.order, ordering),
+        ("polish", recipe.polish, polishing),
+    ):
+        objective.truncation, objective.jitter = truncation, stage.jitter
+        trainer.fit(name, objective, data["train"], stage)
     model.tokenizer.eval()
 
 
