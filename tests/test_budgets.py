@@ -273,3 +273,73 @@ def test_keeping_what_is_not_there_is_refused(model, codes, keep):
 @pytest.mark.parametrize("budget", [np.int64(3), np.float32(0.5), np.float64(0.5)])
 def test_numbers_of_numpy_are_budgets_too(model, budget):
     assert model.sample(2, budget=budget).codes.shape == (2, 3)
+
+
+def test_a_stream_draws_no_more_than_was_asked_for(model, clock):
+    now = clock(model)
+    started = now()
+    assert [part.k for part in model.stream(2, at=[1, 2])] == [1, 2]
+    assert now() - started == pytest.approx(2 * STEP)
+
+
+def test_a_stream_says_at_once_that_a_mark_is_beyond_its_budget(model):
+    with pytest.raises(AnytimeError, match="within 2 codes"):
+        model.stream(2, budget=2, at=[1, 4])
+    with pytest.raises(AnytimeError, match="0 samples"):
+        model.stream(0)
+
+
+def test_groups_of_different_lengths_share_a_deadline(model, clock):
+    now = clock(model)
+    samples = model.sample(4, budget=[1, 2, 3, 4], seed=2)
+    model.resume(samples, deadline=1e6)  # learns the paces
+    started = now()
+    better = model.resume(samples, deadline=1000 * (4 * DECODE + 8 * STEP))
+    assert now() - started <= 4 * DECODE + 8 * STEP + 1e-9
+    assert (better.lengths >= samples.lengths).all() and (better.lengths > samples.lengths).any()
+
+
+def test_the_callers_own_time_is_not_the_priors(model, clock):
+    clock(model)
+    slow = model.sample(2, stop=lambda k: bool(sum(range(10**5))) and k == 3)
+    assert slow.step_ms == pytest.approx([1000 * STEP] * 3)
+
+
+def test_rows_that_left_the_batch_do_not_flatter_the_pace(model):
+    class Step:
+        def __init__(self):
+            self.batches = []
+
+    seen = Step()
+    real = model.prior.step
+
+    def step(previous, state):
+        seen.batches.append(state.batch)
+        return real(previous, state)
+
+    model.prior.step = step
+    model.sample(8, budget=[2] * 7 + [6])
+    assert seen.batches == [8, 8, 1, 1, 1, 1]
+    assert model._clocks[8, False].step.count == 2
+
+
+def test_codes_of_samples_can_be_trained_on(model):
+    codes = model.sample(2).codes
+    weight = torch.ones(7, requires_grad=True)
+    weight[codes].sum().backward()
+    (part,) = model.stream(2, at=[3])
+    weight[part.codes].sum().backward()
+    assert weight.grad.sum() == 2 * 6 + 2 * 3
+
+
+def test_variations_are_not_the_sample_that_they_vary(model):
+    original = model.sample(1, seed=0, labels=1).codes
+    varied = model.vary(original, 1, 8, seed=0, label=1)
+    assert not varied.codes[0].equal(original[0])
+    shorter = model.vary(original, 1, 8, budget=3, seed=0, label=1)
+    assert model.resume(shorter).codes.equal(varied.codes)
+
+
+def test_a_budget_below_what_is_kept_is_refused(model):
+    with pytest.raises(AnytimeError, match="cannot keep 4"):
+        model.vary(model.sample(1).codes, 4, 2, budget=2)

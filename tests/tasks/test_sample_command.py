@@ -86,7 +86,8 @@ def test_samples_of_another_model_are_not_continued(folder, capsys):
     assert anytime(folder, "sample", "-n", "2", "--budget", "1") == 0
     save(digits_model(name="other"), folder / "other")
     assert main(["sample", str(folder / "other"), "--resume", str(folder / "out" / "samples.npz")]) == 2
-    assert "drawn from toy, not from other" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "was drawn from toy" in error and "not from other" in error
 
 
 def test_variations_share_the_codes_that_were_kept(folder):
@@ -115,3 +116,50 @@ def test_a_mistake_in_vary_is_one_line(folder, capsys, words, said):
     assert anytime(folder, "vary", *words) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+
+
+def test_going_on_reaches_the_largest_budget_in_whatever_order(folder):
+    assert anytime(folder, "sample", "-n", "3", "--budget", "1") == 0
+    archive = str(folder / "out" / "samples.npz")
+    assert anytime(folder, "sample", "--resume", archive, "--budget", "1.0", "--budget", "0.5") == 0
+    assert np.array_equal(arrays(folder)["samples_1.0"], digits_model().sample(3).data)
+    report = json.loads((folder / "out" / "samples.json").read_text())
+    assert [row["codes"] for row in report["budgets"]] == [6, 3]
+    assert all(row["prior_ms"] > 0 for row in report["budgets"])
+
+
+def test_what_was_settled_at_the_beginning_cannot_be_changed(folder, capsys):
+    assert anytime(folder, "sample", "-n", "3", "--budget", "1") == 0
+    assert anytime(folder, "sample", "--resume", str(folder / "out" / "samples.npz"), "--seed", "4") == 2
+    assert "takes seed from the file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped", "another array", "wild codes", "wrong lengths", "no codes"])
+def test_a_harmed_archive_is_one_line(folder, capsys, harm):
+    assert anytime(folder, "sample", "-n", "3", "--budget", "4") == 0
+    path = folder / "out" / "samples.npz"
+    whole, found = path.read_bytes(), arrays(folder)
+    if harm == "cut":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif harm == "flipped":
+        path.write_bytes(whole[:60] + bytes(255 - byte for byte in whole[60:160]) + whole[160:])
+    elif harm == "another array":
+        with path.open("wb") as file:
+            np.save(file, found["codes"])
+    elif harm == "no codes":
+        np.savez(path, **{name: value for name, value in found.items() if name != "codes"})
+    else:
+        wrong = {"wild codes": {"codes": found["codes"] + 99}, "wrong lengths": {"lengths": found["lengths"] + 2}}[harm]
+        np.savez(path, **(found | wrong))
+    assert anytime(folder, "sample", "--resume", str(path)) == 2
+    error = capsys.readouterr().err
+    assert "samples.npz" in error and error.count("\n") == 1
+
+
+def test_a_device_that_is_not_here_and_a_file_in_the_way_are_one_line(folder, capsys):
+    assert anytime(folder, "sample", "--device", "nonsense") == 2
+    (folder / "out").write_text("in the way")
+    assert anytime(folder, "sample", "-n", "1") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "no device 'nonsense'" in lines[0] and str(folder / "out") in lines[1]

@@ -1,8 +1,12 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from PIL import Image
 
-from anytime.training.prior import CodeSet, PriorObjective
+from anytime.data import open_images
+from anytime.models.scoring import score
+from anytime.training.prior import CodeSet, PriorObjective, coded
 from tiny import CODES, tiny_model
 
 
@@ -22,3 +26,36 @@ def test_an_evaluation_is_the_mean_cost_of_a_whole_sequence():
     bits = -model.head.log_prob(model.prior(codes, labels), codes).sum(1) / torch.tensor(2.0).log()
     assert values["bits"] == pytest.approx(float(bits.mean()), rel=1e-5)
     assert values["bits_per_code"] == pytest.approx(values["bits"] / CODES)
+
+
+class Elsewhere(torch.Tensor):
+    """Stands for codes on another device, which come to the CPU only when told to."""
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+def test_codes_lie_on_the_cpu_wherever_the_tokenizer_is():
+    codes = torch.arange(6).view(3, 2)
+    images = SimpleNamespace(images=None, labels=torch.arange(3))
+    made = coded(SimpleNamespace(encode=lambda images: codes.as_subclass(Elsewhere)), images)
+    assert type(made.codes) is torch.Tensor and made.labels.device.type == "cpu"
+
+
+def test_codes_and_labels_are_brought_to_the_prior_batch_by_batch(monkeypatch):
+    model, seen = tiny_model(), []
+    codes, labels = torch.zeros(700, CODES, dtype=torch.int64), torch.arange(700) % 3
+    usual = torch.Tensor.to
+    monkeypatch.setattr(
+        torch.Tensor, "to", lambda self, *rest, **more: (seen.append((self.shape, *rest)), usual(self, *rest, **more))[1]
+    )
+    score(model.prior, model.head, codes, labels)
+    device = torch.device("cpu")
+    assert {((512, CODES), device), ((512,), device), ((188, CODES), device), ((188,), device)} <= set(seen)
+
+
+def test_an_evaluation_keeps_no_graph_and_leaves_the_codes_alone():
+    codes = coded(tiny_model().tokenizer, open_images("digits", "validation")).codes
+    assert codes.shape == (200, CODES) and codes.device.type == "cpu"
+    nats, entropies = score(tiny_model().prior.requires_grad_(True), tiny_model().head, codes, None)
+    assert nats.shape == entropies.shape == codes.shape and not nats.requires_grad and nats.dtype == torch.float64

@@ -142,17 +142,31 @@ def test_a_run_killed_while_it_is_judged_ends_as_if_left_alone(tmp_path, alone, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("steps", [0, 3, 4, 6])
+@pytest.mark.parametrize("steps", [0, 3, 4, 6, 11])
 def test_a_signal_saves_the_step_it_came_in(tmp_path, alone, number, steps):
     before = signal.getsignal(number)
     stage, step = (0, steps + 1) if steps < STEPS[0] else (1, steps + 1 - STEPS[0])
-    if (stage, step) == (0, STEPS[0]):  # the last step of a stage: it is finished first
+    with pytest.raises(Interrupted, match=f"stage{stage}, step {step} of {STEPS[stage]}"):
         run(tmp_path, after(steps, press(number)))
-    else:
-        with pytest.raises(Interrupted, match=f"stage{stage}, step {step} of {STEPS[stage]}"):
-            run(tmp_path, after(steps, press(number)))
-        assert load_checkpoint(tmp_path / "checkpoints" / "last.safetensors")["step"] == step
+    assert load_checkpoint(tmp_path / "checkpoints" / "last.safetensors")["step"] == step
     assert signal.getsignal(number) is before
+    assert_as_left_alone(tmp_path, run(tmp_path, never), alone)
+
+
+@pytest.mark.parametrize("moment", ["evaluate", "picture"])
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_signal_while_the_last_step_is_judged_is_heard(tmp_path, alone, monkeypatch, moment, stage):
+    usual = getattr(Toy, moment)
+    act = after((2, 6)[stage], press(signal.SIGINT))  # 3 evaluations of the first stage, 4 of the second
+
+    def pressed(*arguments: object) -> object:
+        act()
+        return usual(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Toy, moment, pressed)
+        with pytest.raises(Interrupted, match=f"stage{stage}, step {STEPS[stage]} of {STEPS[stage]}"):
+            run(tmp_path, never)
     assert_as_left_alone(tmp_path, run(tmp_path, never), alone)
 
 
@@ -217,11 +231,41 @@ def test_there_must_be_a_run_to_resume(tmp_path, capsys):
         (["--prior.heads", "3"], "heads"),
         (["--data.name", "nothing"], "nothing"),
         (["--tokenizer.truncation.minimum", "99"], "truncation"),
+        (["--tokenizer.truncation.law", "grid", "--tokenizer.truncation.lengths", "[2, 99]"], "99"),
+        (["--polish.steps", "5", "--polish_truncation.minimum", "99"], "truncation"),
+        (["--order.evaluate_every", "0"], "order.evaluate_every"),
+        (["--order.learning_rate", "0"], "order.learning_rate"),
+        (["--order.learning_rate", "nan"], "order.learning_rate"),
+        (["--pretrain.ema", "2"], "pretrain.ema"),
+        (["--pretrain.betas", "[0.9, 1.5]"], "pretrain.betas"),
+        (["--polish.clip", "-1"], "polish.clip"),
+        (["--fit_prior.steps", "-3"], "fit_prior.steps"),
+        (["--fit_prior.batch_size", "0"], "fit_prior.batch_size"),
+        (["--fit_prior.checkpoint_every", "0"], "fit_prior.checkpoint_every"),
+        (["--fit_prior.jitter", "1"], "fit_prior.jitter"),
+        (["--data.validation", "0"], "data.validation"),
+        (["--data.size", "0"], "data.size"),
+        (["--data.size", "16"], "digits"),
+        (["--run.devices", "foo"], "run.devices"),
+        (["--run.devices", "0"], "run.devices"),
+        (["--run.workers", "-1"], "run.workers"),
+        (["--run.accelerator", "abacus"], "abacus"),
+        (["--run.precision", "3-true"], "3-true"),
+        (["--run.strategy", "none"], "strategy"),
     ],
 )
 def test_an_impossible_setting_is_one_line_and_leaves_nothing_behind(tmp_path, capsys, words, reason):
     assert reason in refused(capsys, recipe(tmp_path), "--out", tmp_path / "run", *words)
     assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_a_file_with_a_number_that_cannot_be_is_one_line(tmp_path, capsys):
+    path = recipe(tmp_path)
+    path.write_text(path.read_text().replace("steps: 60", "steps: -60"))
+    assert refused(capsys, path, "--out", tmp_path / "run") == (
+        "anytime: order.steps cannot be -60. Choose a whole number, 0 or more\n"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def until(process: Popen[str], happened: Callable[[], bool]) -> None:

@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:  # a full disk, a file where a folder should be, a folder that is not ours
+        print(f"anytime: {error}", file=sys.stderr)  # noqa: T201
+        return 2
     return status
 
 

@@ -68,17 +68,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> dict[str, Report]:
     """Evaluates each model, and says on stderr how far it is."""
-    from anytime.data import open_images
     from anytime.models.directory import load
     from anytime.models.judges import find_judge, load_judge
     from anytime.tasks.evaluate import BUDGETS, evaluate
+    from anytime.tasks.images import images_for
 
     given = [args.model, args.against] if args.against else [args.model]
     models = [load(name, args.device) for name in given]
     data = args.data or models[0].config.data
     if not data:
         raise AnytimeError(f"{args.model} does not say which data it was trained on", "Give --data NAME")
-    test, train = (open_images(data, split, args.data_root) for split in ("test", "train"))
+    test, train = (images_for(models[0], data, split, args.data_root) for split in ("test", "train"))
     budgets, judge = args.budget or BUDGETS, load_judge(data).classifier if find_judge(data) else None
     # Two runs of one recipe have one name: then they go by what was typed.
     names = [model.name for model in models] if len({model.name for model in models}) == len(models) else given

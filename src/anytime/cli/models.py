@@ -1,19 +1,23 @@
-"""Lists the models and the recipes that come with the package."""
+"""Lists the models and the recipes that come with the package, or publishes a model of yours on the Hugging Face Hub."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 
-HELP = "list the bundled models and the recipes"
-EXAMPLE = "anytime models"
+HELP = "list the bundled models and the recipes, or publish one"
+EXAMPLE = "anytime models --publish runs/mine/model me/digits"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`anytime models` takes no arguments."""
+    """Arguments of `anytime models`."""
+    parser.add_argument("--publish", nargs=2, metavar=("DIR", "USER/NAME"), help="upload a model directory to the Hub")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints a table of models and recipes."""
+    """Publishes, or prints a table of models and recipes."""
+    if args.publish:
+        return _publish(*args.publish)
     from rich.console import Console
     from rich.table import Table
 
@@ -30,4 +34,13 @@ def run(args: argparse.Namespace) -> int:
     for name in sorted(recipes.keys() - set(bundled_models())):
         table.add_row(name, "recipe only", f"anytime train {name}")
     Console().print(table)
+    return 0
+
+
+def _publish(folder: str, name: str) -> int:
+    from anytime.models.directory import find, load
+    from anytime.models.hub import publish
+
+    load(folder)  # what cannot be loaded is not published
+    sys.stdout.write(f"{publish(find(folder), name)}\n")
     return 0

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from anytime.errors import AnytimeError
+
 HELP = "draw samples at budgets or within a deadline"
 EXAMPLE = "anytime sample mnist-ordered -n 64 --budget 0.25 --budget 1.0 --seed 0 --out out"
 
@@ -45,13 +47,13 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from anytime.models.directory import load
-    from anytime.tasks.sample import read_samples, sample_to_files, write_samples
+    from anytime.tasks.sample import resume_to_files, sample_to_files
 
     model = load(args.model, args.device)
     budgets = args.budget or [1.0]
     if args.resume:
-        samples = model.resume(read_samples(args.resume, model), budgets[-1], deadline=args.deadline)
-        report = write_samples(model, samples, budgets, args.out)
+        _refuse_with_resume(args)
+        report = resume_to_files(model, args.resume, budgets, args.out, deadline=args.deadline)
     else:
         labels = args.label and [args.label[i % len(args.label)] for i in range(args.n)]
         report = sample_to_files(
@@ -64,11 +66,20 @@ def run(args: argparse.Namespace) -> int:
             labels=labels,
             **drawing(args),
         )
+    console = Console(highlight=False, soft_wrap=True)
     for row in report["budgets"]:
         times = f"{row['prior_ms']:.1f} ms in the prior, {row['decode_ms']:.1f} ms to decode"
-        Console().print(f"{row['codes']:4d} codes of {model.num_codes}: {times}")
-    Console().print(f"{report['n']} samples: {args.out}/samples.png, samples.npz, samples.json")
+        console.print(f"{row['codes']:4d} codes of {model.num_codes}: {times}")
+    console.print(f"{report['n']} samples: {args.out}/samples.png, samples.npz, samples.json")
     return 0
+
+
+def _refuse_with_resume(args: argparse.Namespace) -> None:
+    """What the samples of a file are was settled when they were begun."""
+    settled = {"n": 64, "label": None, "seed": 0, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "guidance": 1.0}
+    given = [name for name, default in settled.items() if getattr(args, name) != default]
+    if given:
+        raise AnytimeError(f"--resume takes {', '.join(given)} from the file", "Leave it out")
 
 
 def drawing(args: argparse.Namespace) -> dict[str, float]:

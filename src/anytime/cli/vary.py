@@ -51,5 +51,7 @@ def run(args: argparse.Namespace) -> int:
     label = original.label if args.label is None else args.label
     keeps = args.keep or [k for k in (1, 2, 4, 8) if k < model.num_codes]
     vary_to_files(model, original, keeps, args.n, args.out, seed=args.seed, label=label, **drawing(args))
-    Console().print(f"{args.n} variations for each of {keeps} kept codes: {args.out}/vary.png, .npz")
+    Console(highlight=False, soft_wrap=True).print(
+        f"{args.n} variations for each of {keeps} kept codes: {args.out}/vary.png, .npz"
+    )
     return 0

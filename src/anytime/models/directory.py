@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from anytime.errors import AnytimeError
@@ -25,7 +26,7 @@ CONFIG = "config.yaml"
 def save(model: Model, folder: Path) -> None:
     """Writes a model: first all files beside the old ones, then each takes its place, the config last.
 
-    So a failure leaves an old model whole and never the weights of one beside the config of another.
+    So a failure while writing leaves an old model as it was, and only a kill between two renames could mix them.
     """
     with ExitStack() as files:
         write_yaml(files.enter_context(replacing(folder / CONFIG)), model.config.as_dict())
@@ -47,7 +48,7 @@ def load(name: str | Path, device: str = "cpu") -> Model:
     from anytime.networks.transformer import CausalTransformer
     from anytime.tokenizers.ordered import OrderedVQ
 
-    folder = find(name)
+    folder, device = find(name), _device(device)
     config = read_config(folder)
     channels, height, width = config.image
     try:
@@ -59,6 +60,15 @@ def load(name: str | Path, device: str = "cpu") -> Model:
         load_weights(module, folder / f"{part}.safetensors")
         module.to(device).eval().requires_grad_(False)
     return Model(config, tokenizer, prior)
+
+
+def _device(name: str) -> str:
+    """The device, if there is one of that name here."""
+    try:
+        torch.empty(0, device=name)
+    except (AssertionError, RuntimeError):
+        raise AnytimeError(f"there is no device {name!r} here", 'Use "cpu", or "cuda" where torch finds a GPU') from None
+    return name
 
 
 def find(name: str | Path) -> Path:

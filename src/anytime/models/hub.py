@@ -20,7 +20,7 @@ def download(name: str) -> Path:
 
     try:
         return Path(snapshot_download(name, allow_patterns=FILES))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = type(error).__name__
         raise AnytimeError(
             f"{name!r} is no directory, and could not be had from the Hub ({reason})",

@@ -11,6 +11,7 @@ model.vary(codes, keep=4, n=8)        the first codes kept, the rest drawn anew
 from __future__ import annotations
 
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -29,7 +30,7 @@ from anytime.pictures.sheet import channels_last
 from anytime.sampling.budget import Budget, Clock, Deadline, Stop, lengths, one_length
 from anytime.sampling.decode import Decoding, finish, run
 from anytime.sampling.filters import Filters
-from anytime.sampling.seeds import draw_labels, uniforms
+from anytime.sampling.seeds import VARIATIONS, draw_labels, uniforms
 from anytime.tokenizers.ordered import OrderedVQ
 
 Labels = int | Sequence[int] | Tensor | None
@@ -65,6 +66,14 @@ class Model:
         return self.prior.classes
 
     @property
+    def fingerprint(self) -> str:
+        """A checksum of the weights: samples are of a model, not of a name."""
+        checksum = 0
+        for tensor in (self.tokenizer.codebook.vectors, *self.prior.parameters()):
+            checksum = zlib.crc32(tensor.detach().cpu().contiguous().numpy().tobytes(), checksum)
+        return f"{checksum:08x}"
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.prior.start.device
@@ -76,7 +85,6 @@ class Model:
         self._clocks.clear()
         return self
 
-    @torch.inference_mode()
     def sample(
         self,
         n: int,
@@ -100,7 +108,7 @@ class Model:
             seed: sample i depends on (model, seed, i) alone.
             labels: a class for all or for each sample, -1 for none; by default each sample's class is drawn from its seed.
             first_index: index of the first sample, to go on where an earlier call ended.
-            batch_size: samples drawn together; with a deadline or `stop` all are.
+            batch_size: samples drawn together; with a deadline or `stop` all n are, and memory grows with n.
             **filters: temperature, top_k, top_p, guidance; see `Filters`.
 
         Raises:
@@ -111,12 +119,11 @@ class Model:
         wanted = lengths(budget, self.num_codes, n)
         if batch_size < 1:
             raise AnytimeError(f"cannot draw {batch_size} samples at a time", "Choose a batch size of at least one")
-        batch = Batch(seed, list(indices), self._labels(labels, seed, indices), wanted, Filters(**filters))
-        together = n if deadline is not None or stop is not None else batch_size
-        rows = torch.arange(n).split(together)
-        return joined([self._draw(batch.part(each), started, deadline, stop) for each in rows])
+        batch = Batch(int(seed), list(indices), self._labels(labels, seed, indices), wanted, Filters(**filters))
+        if deadline is not None or stop is not None:
+            return self._draw(batch, self._deadline(deadline, started, batch), stop)
+        return joined([self._draw(batch.part(rows)) for rows in torch.arange(n).split(batch_size)])
 
-    @torch.inference_mode()
     def stream(
         self,
         n: int,
@@ -128,22 +135,47 @@ class Model:
         first_index: int = 0,
         **filters: Any,
     ) -> Iterator[Partial]:
-        """Draws n samples and yields them after every code, or at the budgets of `at`: one run of the prior serves them all."""
-        indices = _indices(n, first_index)
-        length = one_length(budget, self.num_codes)
-        marks = set(range(1, length + 1)) if at is None else {one_length(each, self.num_codes) for each in at}
-        lengths = torch.full((n,), length)
-        batch = Batch(seed, list(indices), self._labels(labels, seed, indices), lengths, Filters(**filters))
-        decoding = self._decoding(batch)
-        for k in run(decoding, lengths, self._clock(batch).step):
-            if k in marks:
-                yield Partial(k, decoding.tokens[:, :k].cpu(), self.decode)
+        """Draws n samples and yields them as they come; one run of the prior serves all budgets.
 
-    @torch.inference_mode()
-    def resume(self, samples: Samples, budget: Budget = None, *, deadline: float | None = None) -> Samples:
+        Args:
+            n: how many.
+            budget: where to stop; by default at the last of `at`, or with all codes.
+            at: the budgets at which to yield; by default after every code.
+            seed: as for `sample`.
+            labels: as for `sample`.
+            first_index: as for `sample`.
+            **filters: see `Filters`.
+
+        Raises:
+            AnytimeError: a budget, label or filter is out of range, or a budget of `at` is beyond `budget`.
+        """
+        indices = _indices(n, first_index)
+        marks = {one_length(each, self.num_codes) for each in at} if at is not None else set(range(1, self.num_codes + 1))
+        length = one_length(budget, self.num_codes) if budget is not None else max(marks, default=1)
+        if at is not None and (not marks or max(marks) > length):
+            raise AnytimeError(f"cannot yield at {list(at)} within {length} codes", "Give budgets up to the one to stop at")
+        wanted = torch.full((n,), length)
+        return self._stream(
+            Batch(int(seed), list(indices), self._labels(labels, seed, indices), wanted, Filters(**filters)), marks
+        )
+
+    def _stream(self, batch: Batch, marks: set[int]) -> Iterator[Partial]:
+        decoding = self._decoding(batch)
+        for _ in run(decoding, batch.lengths, self._clock(batch).step):
+            if decoding.position in marks:
+                yield Partial(decoding.position, decoding.tokens[:, : decoding.position].cpu().clone(), self.decode)
+
+    def resume(self, samples: Samples, budget: Budget = None, *, deadline: float | None = None, batch_size: int = 256) -> Samples:
         """Goes on with samples that were stopped: the same codes as if they had never been.
 
-        The codes so far are fed to the prior at once, so this works in another process and from a file as well.
+        The codes so far are fed to the prior at once, so this works in another process and from a file as well. Samples of
+        different lengths go on in groups; with a deadline the groups share the time.
+
+        Args:
+            samples: what was stopped.
+            budget: as for `sample`.
+            deadline: milliseconds from this call.
+            batch_size: samples drawn together; with a deadline a whole group is.
 
         Raises:
             AnytimeError: the budget is below what the samples have already.
@@ -152,13 +184,17 @@ class Model:
         wanted = lengths(budget, self.num_codes, len(samples))
         if bool((wanted < samples.lengths).any()):
             raise AnytimeError(f"the samples have up to {int(samples.lengths.max())} codes already", "Give a larger budget")
-        batch = Batch(samples.seed, samples.indices, samples.labels, wanted, samples.filters, samples.codes)
-        # A prefix is fed to all rows of a batch at once, so rows of one length go together.
+        batch = Batch(samples.seed, samples.indices, samples.labels, wanted, samples.filters, samples.codes, samples.stream)
         groups = [(samples.lengths == length).nonzero()[:, 0] for length in samples.lengths.unique()]
-        parts = [self._draw(batch.part(rows, int(samples.lengths[rows[0]])), started, deadline, None) for rows in groups]
-        return reordered(joined(parts), torch.cat(groups).argsort())
+        if deadline is None:
+            groups = [rows for group in groups for rows in group.split(batch_size)]
+        parts = []
+        for left, rows in zip(range(len(groups), 0, -1), groups, strict=True):
+            part = batch.part(rows, int(samples.lengths[rows[0]]))
+            share = None if deadline is None else _share(deadline, started, left)
+            parts.append(self._draw(part, self._deadline(share, started, part)))
+        return reordered(joined(parts), torch.cat(groups).argsort()).after(samples)
 
-    @torch.inference_mode()
     def vary(
         self,
         codes: Tensor,
@@ -176,42 +212,43 @@ class Model:
             codes: of the image, (N,) or (1, N) int64, from `tokenizer.encode` or an earlier sample.
             keep: how many of them to keep, 0..N - 1.
             n: how many variations.
-            budget: length of the results; at least `keep`.
-            seed: variation i depends on (codes kept, seed, i).
+            budget: length of the results, not below `keep`.
+            seed: variation i depends on (codes kept, seed, i), and not as sample i does.
             label: of the image; None for no label.
             **filters: see `Filters`.
 
         Raises:
             AnytimeError: `keep` or a budget is out of range, or the codes to keep are not those of one image.
         """
-        started = time.perf_counter()
         indices, kept = _indices(n), self._kept(codes, keep)
-        wanted = lengths(budget, self.num_codes, n).clamp(min=max(keep, 1))
+        wanted = lengths(budget, self.num_codes, n)
+        if bool((wanted < keep).any()):
+            raise AnytimeError(f"cannot keep {keep} codes within a budget of {int(wanted.min())}", "Give a larger budget")
         labels = self._labels(-1 if label is None else label, seed, indices)
-        batch = Batch(seed, list(indices), labels, wanted, Filters(**filters), kept.expand(n, -1))
-        return self._draw(batch.part(torch.arange(n), keep), started, None, None)
+        batch = Batch(int(seed), list(indices), labels, wanted, Filters(**filters), kept.expand(n, -1), VARIATIONS)
+        return joined([self._draw(batch.part(rows, keep)) for rows in torch.arange(n).split(256)])
 
-    def decode(self, codes: Tensor) -> NDArray[np.uint8]:
-        """Codes (n, k), -1 where missing, to pictures: uint8 (n, H, W) or (n, H, W, 3)."""
+    def decode(self, codes: Tensor, batch_size: int = 512) -> NDArray[np.uint8]:
+        """Codes (n, k), -1 where missing, to pictures: uint8 (n, H, W) or (n, H, W, 3), `batch_size` at a time."""
         with torch.inference_mode():
-            images = self.tokenizer.decode(codes.to(self.device))
-            pixels = (images * 255).round_().to(torch.uint8).cpu().numpy()
-        return channels_last(pixels)
+            images = [self.tokenizer.decode(chunk.to(self.device)) for chunk in codes.split(batch_size)]
+            pixels = [(image * 255).round_().to(torch.uint8).cpu().numpy() for image in images]
+        return channels_last(np.concatenate(pixels))
 
-    def _draw(self, batch: Batch, started: float, deadline: float | None, stop: Stop | None) -> Samples:
+    def _draw(self, batch: Batch, limit: Deadline | None = None, stop: Stop | None = None) -> Samples:
         """Draws one batch: runs the loop, then decodes."""
-        begun, clock = time.perf_counter(), self._clock(batch)
-        limit = None if deadline is None else Deadline(deadline, clock, started)
-        decoding = self._decoding(batch)
+        clock, decoding = self._clock(batch), self._decoding(batch)
         step_ms = [0.0] * decoding.position
-        for k in run(decoding, batch.lengths, clock.step, limit, stop):
-            step_ms.append(1000 * (time.perf_counter() - begun) - sum(step_ms))
+        for seconds in run(decoding, batch.lengths, clock.step, limit, stop):
+            step_ms.append(1000 * seconds)
             if limit is not None and not clock.decode.count:
-                self._timed_decode(decoding.tokens[:, :k], clock)  # the first decode tells what the last will cost
+                self._timed_decode(decoding.tokens[:, : decoding.position], clock)  # tells what the last decode will cost
         reached = batch.lengths.clamp(max=decoding.position)
-        codes = finish(decoding.tokens, reached).cpu()
+        codes = finish(decoding.tokens, reached).cpu().clone()
         data, decode_ms = self._timed_decode(codes, clock)
-        return Samples(codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, step_ms, decode_ms)
+        return Samples(
+            codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, step_ms, decode_ms, batch.stream
+        )
 
     def _timed_decode(self, codes: Tensor, clock: Clock) -> tuple[NDArray[np.uint8], float]:
         started = time.perf_counter()
@@ -220,10 +257,13 @@ class Model:
         return data, 1000 * (time.perf_counter() - started)
 
     def _decoding(self, batch: Batch) -> Decoding:
-        uniform = uniforms(batch.seed, batch.indices, self.num_codes).to(self.device)
+        uniform = uniforms(batch.seed, batch.indices, self.num_codes, batch.stream).to(self.device)
         labels = None if batch.labels is None else batch.labels.to(self.device)
         prefix = None if batch.prefix is None else batch.prefix.to(self.device)
         return Decoding(self.prior, self.head, uniform, labels, batch.filters, prefix)
+
+    def _deadline(self, milliseconds: float | None, started: float, batch: Batch) -> Deadline | None:
+        return None if milliseconds is None else Deadline(milliseconds, self._clock(batch), started)
 
     def _clock(self, batch: Batch) -> Clock:
         return self._clocks[len(batch.indices), batch.filters.guided]
@@ -262,3 +302,9 @@ def _indices(n: int, first: int = 0) -> range:
     if n < 1:
         raise AnytimeError(f"cannot draw {n} samples", "Ask for at least one")
     return range(first, first + n)
+
+
+def _share(deadline: float, started: float, left: int) -> float:
+    """Until when, in milliseconds since `started`, the next of `left` groups may take."""
+    passed = 1000 * (time.perf_counter() - started)
+    return passed + max(deadline - passed, 1e-3) / left

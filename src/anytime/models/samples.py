@@ -26,6 +26,7 @@ class Batch:
         lengths: codes wanted, (n,) int64.
         filters: how the distributions are sharpened.
         prefix: codes that are given, (n, j) int64, or None.
+        stream: of the random numbers, see `seeds.py`.
     """
 
     seed: int
@@ -34,6 +35,7 @@ class Batch:
     lengths: Tensor
     filters: Filters
     prefix: Tensor | None = None
+    stream: int = 0
 
     def part(self, rows: Tensor, given: int = 0) -> Batch:
         """Some of the rows, with the first `given` codes of each as their prefix."""
@@ -44,6 +46,7 @@ class Batch:
             self.lengths[rows],
             self.filters,
             None if self.prefix is None else self.prefix[rows, :given],
+            self.stream,
         )
 
 
@@ -61,6 +64,7 @@ class Samples:
         filters: how the distributions were sharpened.
         step_ms: milliseconds spent in the prior on each code, for the whole batch; 0 for codes that were given.
         decode_ms: milliseconds spent in decoding to `data`.
+        stream: of the random numbers, see `seeds.py`.
     """
 
     codes: Tensor
@@ -72,6 +76,7 @@ class Samples:
     filters: Filters
     step_ms: list[float]
     decode_ms: float
+    stream: int = 0
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -80,6 +85,11 @@ class Samples:
     def prior_ms(self) -> float:
         """Milliseconds spent in the prior."""
         return sum(self.step_ms)
+
+    def after(self, earlier: Samples) -> Samples:
+        """These samples with the time that their first codes took earlier."""
+        steps = zip_longest(self.step_ms, earlier.step_ms, fillvalue=0.0)
+        return replace(self, step_ms=[now + before for now, before in steps])
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,7 @@ def joined(parts: list[Samples]) -> Samples:
         filters=parts[0].filters,
         step_ms=[sum(steps) for steps in zip_longest(*(part.step_ms for part in parts), fillvalue=0.0)],
         decode_ms=sum(part.decode_ms for part in parts),
+        stream=parts[0].stream,
     )
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from anytime.errors import AnytimeError
 
-Budget = int | float | Sequence[int | float] | None
+Budget = int | float | Sequence[int | float] | Tensor | None
 
 
 def lengths(budget: Budget, codes: int, batch: int) -> Tensor:
@@ -31,6 +31,8 @@ def lengths(budget: Budget, codes: int, batch: int) -> Tensor:
     Raises:
         AnytimeError: a budget is out of range, or there is not one for each sample.
     """
+    if isinstance(budget, Tensor | np.ndarray):
+        budget = budget.tolist()
     if budget is None or isinstance(budget, int | float | np.number):
         return torch.full((batch,), one_length(budget, codes))
     if len(budget) != batch:

@@ -38,6 +38,7 @@ class Decoding:
         position: how many tokens the longest row has.
     """
 
+    @torch.inference_mode()
     def __init__(
         self,
         model: SequenceModel[Any],
@@ -60,6 +61,12 @@ class Decoding:
             if self.position < uniform.shape[1]:
                 self._parameters = model.prefill(self._doubled(prefix), self._state)
 
+    @property
+    def typical(self) -> bool:
+        """Whether the next step is a full one: all rows, and the model has still to run (after a prefix it already has)."""
+        return self._complete and self._parameters is None
+
+    @torch.inference_mode()
     def advance(self) -> None:
         """Draws one more token for every row that is still in the batch."""
         parameters = self._parameters
@@ -75,6 +82,7 @@ class Decoding:
         self._previous, self._parameters = drawn, None
         self.position += 1
 
+    @torch.inference_mode()
     def keep(self, chosen: Tensor) -> None:
         """Lets only some of the remaining rows go on: `chosen` (M,) int64 indexes them."""
         both = torch.cat([chosen, chosen + len(self.rows)]) if self.filters.guided else chosen
@@ -103,8 +111,8 @@ def run(
     pace: Pace,
     deadline: Deadline | None = None,
     stop: Stop | None = None,
-) -> Iterator[int]:
-    """Advances until every row has its length, the deadline calls, or `stop` says so; yields the position after each token.
+) -> Iterator[float]:
+    """Advances until every row has its length, the deadline calls, or `stop` says so; yields the seconds of each step.
 
     Args:
         decoding: what is advanced; at least one token is drawn before a deadline or `stop` is asked.
@@ -115,15 +123,18 @@ def run(
     """
     wanted = sorted(set(lengths.tolist()))
     for position in range(decoding.position, wanted[-1]):
-        if position > wanted[0]:
+        if position >= wanted[0]:
             _drop_finished(decoding, lengths, position)
         if deadline is not None and position and not deadline.leaves_time_for(1):
             return
+        typical = decoding.typical
         started = time.perf_counter()
         decoding.advance()
         synchronize(decoding.tokens.device)
-        pace.observe(time.perf_counter() - started)
-        yield position + 1
+        seconds = time.perf_counter() - started
+        if typical:
+            pace.observe(seconds)
+        yield seconds
         if stop is not None and stop(position + 1):
             return
 

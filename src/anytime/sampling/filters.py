@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,7 @@ class Filters:
     """How the distribution of a token is sharpened.
 
     Attributes:
-        temperature: logits are divided by it; 0 takes the most likely token.
+        temperature: logits are divided by it, 0.001 at least; 0 takes the most likely token.
         top_k: only the k most likely tokens; 0 for all.
         top_p: only the smallest set of tokens that holds this much mass (nucleus sampling, Holtzman et al. 2020).
         guidance: logits become u + guidance (c - u), c with the label and u without (Ho & Salimans 2022); 1 for none.
@@ -31,9 +32,10 @@ class Filters:
 
     def __post_init__(self) -> None:
         for name, valid in {
-            "temperature": self.temperature >= 0,
+            "temperature": self.temperature == 0 or 1e-3 <= self.temperature < math.inf,
             "top_k": self.top_k >= 0,
             "top_p": 0 < self.top_p <= 1,
+            "guidance": math.isfinite(self.guidance),
         }.items():
             if not valid:
                 raise AnytimeError(f"{name} cannot be {getattr(self, name)}", "`anytime sample --help` gives the ranges")

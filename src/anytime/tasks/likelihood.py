@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from anytime.models.model import Model
+from anytime.models.scoring import score
 from anytime.tasks.reconstruction import entropy
-
-BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -58,16 +57,8 @@ def prior_report(model: Model, codes: Tensor, labels: Tensor | None) -> PriorRep
     )
 
 
-@torch.inference_mode()
 def likelihood(model: Model, codes: Tensor, labels: Tensor | None = None) -> Likelihood:
     """Scores codes (M, N) int64 given labels (M,), -1 or None for no label."""
-    bits = torch.zeros(model.num_codes, dtype=torch.float64)
-    entropies = torch.zeros_like(bits)
-    for rows in torch.split(torch.arange(len(codes)), BATCH):
-        given = None if labels is None else labels[rows].to(model.device)
-        batch = codes[rows].to(model.device)
-        logits = model.prior(batch, given).double()
-        bits += -model.head.log_prob(logits, batch).sum(0).cpu()
-        entropies += torch.special.entr(logits.softmax(-1)).sum((0, 2)).cpu()
-    unit = len(codes) * math.log(2)
-    return Likelihood(float(bits.sum()) / unit, (bits / unit).tolist(), (entropies / unit).tolist())
+    nats, entropies = score(model.prior, model.head, codes, labels)
+    bits, expected = nats.mean(0) / math.log(2), entropies.mean(0) / math.log(2)
+    return Likelihood(float(bits.sum()), bits.tolist(), expected.tolist())

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from anytime.tokenizers.distortion import mean_squared_error
 from anytime.tokenizers.ordered import OrderedVQ
-
-BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,6 @@ def reconstructions(tokenizer: OrderedVQ, images: Tensor, codes: Tensor, progres
         psnr = -10 * math.log10(mse) if mse else None
         found.append(Reconstruction(k, k * math.log2(tokenizer.codebook_size), mse, psnr))
     return found
-
-
-def mean_squared_error(tokenizer: OrderedVQ, images: Tensor, prefix: Tensor) -> float:
-    """Mean over images (M, C, H, W) and their pixels in [0, 1] of the squared error when decoding (M, k) codes."""
-    total, device = 0.0, tokenizer.codebook.vectors.device
-    for x, part in zip(torch.split(images, BATCH), torch.split(prefix.to(device), BATCH), strict=True):
-        total += float((tokenizer.decode(part) - tokenizer.prepare(x)).double().square().sum())
-    return total / images.numel()
 
 
 def codebook_use(codes: Tensor, entries: int) -> CodebookUse:

@@ -6,9 +6,11 @@ All fractional budgets come from one run of the prior: a budget is a prefix.
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -23,6 +25,7 @@ from anytime.sampling.budget import one_length
 from anytime.sampling.filters import Filters
 
 MOST_SHOWN = 64
+KEPT = ("model", "codes", "lengths", "labels", "seed", "indices", "stream", "step_ms", "filters")
 
 
 def sample_to_files(
@@ -51,10 +54,23 @@ def sample_to_files(
     Returns:
         What samples.json holds.
     """
-    longest = max(budgets, key=lambda budget: one_length(budget, model.num_codes))
-    samples = model.sample(n, None if deadline else longest, deadline=deadline, seed=seed, labels=labels, **filters)
-    kept = [samples.codes.shape[1]] if deadline else budgets
-    return write_samples(model, samples, kept, folder)
+    largest = None if deadline else longest(model, budgets)
+    samples = model.sample(n, largest, deadline=deadline, seed=seed, labels=labels, **filters)
+    return write_samples(model, samples, [samples.codes.shape[1]] if deadline else budgets, folder)
+
+
+def resume_to_files(
+    model: Model, archive: Path, budgets: Sequence[int | float], folder: Path, *, deadline: float | None = None
+) -> dict[str, Any]:
+    """Goes on with the samples of an earlier samples.npz, and writes the same files as `sample_to_files`."""
+    largest = None if deadline else longest(model, budgets)
+    samples = model.resume(read_samples(archive, model), largest, deadline=deadline)
+    return write_samples(model, samples, [samples.codes.shape[1]] if deadline else budgets, folder)
+
+
+def longest(model: Model, budgets: Sequence[int | float]) -> int | float:
+    """The budget with the most codes."""
+    return max(budgets, key=lambda budget: one_length(budget, model.num_codes))
 
 
 def write_samples(model: Model, samples: Samples, budgets: Sequence[int | float], folder: Path) -> dict[str, Any]:
@@ -89,13 +105,22 @@ def read_samples(path: Path, model: Model) -> Samples:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in ("codes", "lengths", "seed", "indices", "labels", "filters", "model")}
+            arrays = {name: archive[name] for name in KEPT}
     except FileNotFoundError:
         raise AnytimeError(f"{path} does not exist") from None
-    except (KeyError, ValueError, OSError, EOFError) as error:
-        raise AnytimeError(f"{path} holds no samples of `anytime sample` ({type(error).__name__})") from None
-    if str(arrays["model"]) != model.name:
-        raise AnytimeError(f"{path} was drawn from {arrays['model']}, not from {model.name}")
+    except (KeyError, TypeError, ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
+        raise AnytimeError(f"{path} holds no whole samples of `anytime sample` ({type(error).__name__})") from None
+    if str(arrays["model"]) != _origin(model):
+        raise AnytimeError(f"{path} was drawn from {arrays['model']}, not from {_origin(model)}", "Resume with that model")
+    try:
+        samples = _samples(arrays)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise AnytimeError(f"{path} holds no samples that could be resumed ({error})") from None
+    _check(path, samples, model)
+    return samples
+
+
+def _samples(arrays: dict[str, NDArray[Any]]) -> Samples:
     temperature, top_k, top_p, guidance = arrays["filters"].tolist()
     return Samples(
         codes=torch.from_numpy(arrays["codes"]),
@@ -105,20 +130,41 @@ def read_samples(path: Path, model: Model) -> Samples:
         indices=arrays["indices"].tolist(),
         labels=torch.from_numpy(arrays["labels"]) if arrays["labels"].size else None,
         filters=Filters(temperature, int(top_k), top_p, guidance),
-        step_ms=[],
+        step_ms=arrays["step_ms"].tolist(),
         decode_ms=0.0,
+        stream=int(arrays["stream"]),
     )
+
+
+def _check(path: Path, samples: Samples, model: Model) -> None:
+    """A file may say anything: codes must be codes, and missing ones exactly those beyond each length."""
+    codes, lengths = samples.codes, samples.lengths
+    whole = codes.dtype == lengths.dtype == torch.int64 and codes.ndim == 2 and lengths.shape == codes.shape[:1]
+    whole = whole and len(samples.indices) == len(codes) > 0 and 1 <= codes.shape[1] <= model.num_codes
+    whole = whole and (samples.labels is None or samples.labels.shape == lengths.shape)
+    if whole:
+        there = torch.arange(codes.shape[1]) < lengths[:, None]
+        whole = bool(((codes >= 0) == there).all() and (codes < model.tokenizer.codebook_size).all())
+        whole = whole and bool((lengths >= 1).all() and (lengths <= codes.shape[1]).all())
+    if not whole:
+        raise AnytimeError(f"{path}: its codes are not codes of {model.name}", "Draw the samples again")
+
+
+def _origin(model: Model) -> str:
+    return f"{model.name} {model.fingerprint}"
 
 
 def _arrays(model: Model, samples: Samples) -> dict[str, NDArray[Any]]:
     filters = samples.filters
     return {
-        "model": np.array(model.name),
+        "model": np.array(_origin(model)),
         "codes": samples.codes.numpy(),
         "lengths": samples.lengths.numpy(),
         "labels": np.empty(0, np.int64) if samples.labels is None else samples.labels.numpy(),
         "seed": np.array(samples.seed),
         "indices": np.array(samples.indices),
+        "stream": np.array(samples.stream),
+        "step_ms": np.array(samples.step_ms),
         "filters": np.array([filters.temperature, filters.top_k, filters.top_p, filters.guidance]),
     }
 

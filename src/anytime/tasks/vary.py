@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anytime.data import open_images
 from anytime.data.decode import decode as decode_picture
 from anytime.errors import AnytimeError
 from anytime.files import write_arrays
 from anytime.models.model import Model
 from anytime.pictures.sheet import channels_first, channels_last, save_sheet
+from anytime.tasks.images import images_for
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def from_data(model: Model, name: str, index: int, root: str | None = None) -> O
     Raises:
         AnytimeError: there is no such data set or image.
     """
-    images = open_images(name, "validation", root)
+    images = images_for(model, name, "validation", root)
     if not 0 <= index < len(images):
         raise AnytimeError(f"{name} has no validation image {index}", f"Choose 0 to {len(images) - 1}")
     chosen = images.images[index : index + 1]

@@ -47,6 +47,9 @@ class Truncation:
         Raises:
             AnytimeError: no length is possible, or a parameter is out of its range.
         """
+        odd = [length for length in self.lengths if not 1 <= length <= codes]
+        if self.law == "grid" and odd:
+            raise AnytimeError(f"a truncation law over 1..{codes} codes cannot draw the lengths {odd}", "Leave them out")
         weights = self._weights(torch.arange(1, codes + 1, dtype=torch.float64))
         weights[: self.minimum - 1] = 0
         in_range = 0 <= self.whole <= 1 and self.minimum >= 1 and 0 < self.ratio <= 1

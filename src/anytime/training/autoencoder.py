@@ -14,6 +14,7 @@ from torch import Tensor
 
 from anytime.pictures.sheet import save_sheet
 from anytime.tokenizers.codebook import TrainingQuantizer
+from anytime.tokenizers.distortion import mean_squared_error
 from anytime.tokenizers.ordered import OrderedVQ
 from anytime.tokenizers.truncation import Truncation
 from anytime.training.augment import jittered
@@ -58,18 +59,14 @@ class AutoencoderObjective(Objective):
         `mse`, by which the best weights are chosen, is the mean over these budgets, or the last of them without ordering.
         """
         codes = self.tokenizer.encode(self.validation)
-        errors = {k: self._error(codes[:, :k]) for k in doubling(self.tokenizer.num_codes)}
+        budgets = doubling(self.tokenizer.num_codes)
+        errors = {k: mean_squared_error(self.tokenizer, self.validation, codes[:, :k]) for k in budgets}
         chosen = list(errors.values()) if self.truncation else [errors[self.tokenizer.num_codes]]
         return {
             "mse": sum(chosen) / len(chosen),
             **{f"mse_{k}": error for k, error in errors.items()},
             "codebook_used": float(len(codes.unique())),
         }
-
-    def _error(self, prefix: Tensor) -> float:
-        pairs = zip(prefix.split(512), self.validation.split(512), strict=True)
-        squares = [(self.tokenizer.decode(codes) - self.tokenizer.prepare(x)).square().mean((1, 2, 3)) for codes, x in pairs]
-        return float(torch.cat(squares).mean())
 
     def picture(self, path: Path) -> None:
         """Rows are validation images, columns the budgets, the last one the image itself."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 
-class Samples(Protocol):
+class Dataset(Protocol):
     """A data set that is indexed by lists: `__getitems__([3, 1, 4])` gives a batch of named tensors."""
 
     def __len__(self) -> int: ...
@@ -53,7 +53,7 @@ class Batches(Sampler[list[int]]):
             yield order[first : first + self.batch_size][self.rank :: self.world].tolist()
 
 
-def loader(samples: Samples, batches: Batches, workers: int = 0) -> DataLoader[Any]:
+def loader(samples: Dataset, batches: Batches, workers: int = 0) -> DataLoader[Any]:
     """Batches of named tensors. The samples are fetched by list, so a worker makes a batch in one go."""
     return DataLoader(samples, batch_sampler=batches, num_workers=workers, collate_fn=_as_it_is)  # type: ignore[arg-type]
 

@@ -8,16 +8,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from anytime.data import ImageSet
 from anytime.heads.categorical import Categorical
 from anytime.models.model import Model
+from anytime.models.scoring import score
 from anytime.networks.transformer import CausalTransformer
 from anytime.pictures.sheet import save_sheet
+from anytime.tokenizers.ordered import OrderedVQ
 from anytime.training.autoencoder import doubling
 from anytime.training.objective import Objective
 
 
 class CodeSet:
-    """The codes of a data set, dumped once by the finished tokenizer.
+    """The codes of a data set, dumped once by the finished tokenizer; on the CPU, like the images they stand for.
 
     Args:
         codes: (M, N) int64.
@@ -34,6 +37,11 @@ class CodeSet:
         chosen = torch.tensor(indices)
         batch = {"codes": self.codes[chosen]}
         return batch if self.labels is None else batch | {"label": self.labels[chosen]}
+
+
+def coded(tokenizer: OrderedVQ, images: ImageSet) -> CodeSet:
+    """Codes a data set, wherever the tokenizer is: what comes out lies on the CPU beside the labels."""
+    return CodeSet(tokenizer.encode(images.images).cpu(), images.labels)
 
 
 class PriorObjective(Objective):
@@ -61,17 +69,15 @@ class PriorObjective(Objective):
 
     def evaluate(self) -> dict[str, float]:
         """Bits an image and bits a code on validation codes."""
-        indices = torch.arange(len(self.validation)).split(512)
-        batches = [self.validation.__getitems__(chunk.tolist()) for chunk in indices]
-        nats = torch.cat([-self.head.log_prob(self.prior(b["codes"], b.get("label")), b["codes"]).sum(1) for b in batches])
-        bits = float(nats.double().mean()) / math.log(2)
+        nats, _ = score(self.prior, self.head, self.validation.codes, self.validation.labels)
+        bits = float(nats.sum(1).mean()) / math.log(2)
         return {"bits": bits, "bits_per_code": bits / self.prior.length}
 
     def picture(self, path: Path) -> None:
         """Rows are samples, columns the budgets."""
         model = Model(self._model[0].config, self._model[0].tokenizer, self.prior)
         labels = [row % model.classes for row in range(10)] if model.classes else None
-        codes = model.sample(10, seed=0, labels=labels).codes
+        codes = model.sample(10, seed=0, labels=labels).codes.to(model.device)
         budgets = doubling(model.num_codes)
         columns = [model.tokenizer.decode(codes[:, :k]) for k in budgets]
         save_sheet(path, torch.stack(columns, 1).cpu().numpy(), [f"k={k}" for k in budgets])

@@ -15,6 +15,7 @@ from anytime.files import read_yaml
 from anytime.networks.transformer import TransformerConfig
 from anytime.tokenizers.ordered import OrderedVQConfig
 from anytime.tokenizers.truncation import Truncation
+from anytime.training.checks import check_around, check_stage
 
 SHIPPED = Path(__file__).parent / "recipes"
 
@@ -27,11 +28,13 @@ class DataConfig:
         name: "mnist", "digits", or a folder of images.
         root: where data sets lie, before $ANYTIME_DATA and the user cache are looked at.
         validation: how many training samples to set aside; None for the data set's own number.
+        size: of a folder's images, which are resized and cropped to so many pixels a side; None if they are of one size.
     """
 
     name: str = "mnist"
     root: str | None = None
     validation: int | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class StageConfig:
         eps: of AdamW.
         weight_decay: decoupled, on weights only, not on biases, norms and other vectors.
         clip: largest norm of the whole gradient; 0 for no clipping.
-        jitter: strength of random affine maps of the images, see `augment.py`; in the stages of the autoencoder.
+        jitter: strength of random affine maps of the images, see `augment.py`; in the stages of the autoencoder alone.
         ema: decay of the averaged weights, which are what is evaluated and kept; 0 to keep the last weights.
         evaluate_every: steps between evaluations, each with a line of metrics and a sheet of pictures.
         checkpoint_every: steps between checkpoints.
@@ -81,6 +84,7 @@ class RunConfig:
         devices: how many, or "auto".
         strategy: "auto", "ddp", ...
         precision: "32-true", "bf16-mixed", "16-mixed", ...
+        workers: processes that make batches ahead of the training; 0 makes them in the training process itself.
         threads: CPU threads of the process; 0 leaves torch's choice. Bit-identical resuming needs the same number again.
     """
 
@@ -89,6 +93,7 @@ class RunConfig:
     devices: int | str = 1
     strategy: str = "auto"
     precision: str = "32-true"
+    workers: int = 0
     threads: int = 0
 
 
@@ -108,6 +113,9 @@ class Recipe:
         polish_truncation: that law.
         fit_prior: the transformer, on the codes of the finished autoencoder.
         run: device, precision, seed.
+
+    Raises:
+        AnytimeError: a number is out of its range.
     """
 
     name: str
@@ -121,6 +129,12 @@ class Recipe:
     polish_truncation: Truncation = field(default_factory=Truncation)
     fit_prior: StageConfig = field(default_factory=StageConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        check_around(self.data, self.run)
+        for name in ("pretrain", "order", "polish"):
+            check_stage(name, getattr(self, name))
+        check_stage("fit_prior", self.fit_prior, images=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists, as YAML holds them."""
@@ -140,6 +154,9 @@ class ClassifierRecipe:
         shift: pixels by which training images are moved at most.
         fit: how it is optimised.
         run: device, precision, seed.
+
+    Raises:
+        AnytimeError: a number is out of its range.
     """
 
     name: str
@@ -150,6 +167,10 @@ class ClassifierRecipe:
     shift: int = 2
     fit: StageConfig = field(default_factory=StageConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        check_around(self.data, self.run)
+        check_stage("fit", self.fit, images=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists, as YAML holds them."""
@@ -180,7 +201,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe | Classifie
     """Reads a recipe and applies overrides such as ["--tokenizer.codes", "16"]. The file's `kind` tells what it makes.
 
     Raises:
-        AnytimeError: an unknown field or a value of the wrong type, in the file or in the overrides.
+        AnytimeError: an unknown field, a value of the wrong type or out of its range, in the file or in the overrides.
     """
     from jsonargparse import ArgumentError, ArgumentParser
 

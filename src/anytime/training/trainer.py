@@ -7,8 +7,9 @@ same weights as one left alone.
 
 from __future__ import annotations
 
+import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from anytime.errors import AnytimeError
 from anytime.training.average import averaged
-from anytime.training.batches import Batches, Samples, loader
+from anytime.training.batches import Batches, Dataset, loader
 from anytime.training.checkpoint import load_checkpoint, save_checkpoint
+from anytime.training.checks import check_stage
 from anytime.training.interrupt import Interrupt
 from anytime.training.log import MetricsLog
 from anytime.training.objective import Objective
@@ -52,10 +54,15 @@ class Trainer:
         fabric: launched; device, precision and strategy are its.
         folder: of the run: checkpoints/, sheets/ and metrics are written there.
         seed: of the run.
+        workers: processes that make batches ahead of the training.
+
+    Attributes:
+        accepted: called when a stage goes on or begins, which is when a checkpoint was found to fit.
     """
 
-    def __init__(self, fabric: Fabric, folder: Path, seed: int) -> None:
-        self.fabric, self.folder, self.seed = fabric, folder, seed
+    def __init__(self, fabric: Fabric, folder: Path, seed: int, workers: int = 0) -> None:
+        self.fabric, self.folder, self.seed, self.workers = fabric, folder, seed, workers
+        self.accepted: Callable[[], None] = lambda: None
         self.log = MetricsLog(folder)
         self.last = folder / "checkpoints" / "last.safetensors"
         self._caught_up = False  # whether a stage was trained since the start; those before the last checkpoint's are not
@@ -64,29 +71,34 @@ class Trainer:
         """Where the best weights of a stage are kept."""
         return self.folder / "checkpoints" / f"{name}.safetensors"
 
-    def fit(self, name: str, objective: Objective, samples: Samples, stage: StageConfig) -> None:
+    def fit(self, name: str, objective: Objective, samples: Dataset, stage: StageConfig) -> None:
         """Trains `objective` and leaves it holding its best weights.
 
         If the last checkpoint is of this stage, goes on from there; if a later stage has begun, only loads the best weights.
 
         Raises:
+            AnytimeError: a number of the stage is out of its range, a checkpoint is of another recipe, or the loss diverged.
             Interrupted: Ctrl-C or SIGTERM came; the state was saved first.
         """
+        check_stage(name, stage)
         if stage.steps and not self._finished(name):
             with Interrupt() as interrupt:
                 self._optimise(name, objective, samples, stage, interrupt)
         if stage.steps:
             self.fabric.barrier()
-            objective.load_state_dict(load_checkpoint(self.best_of(name))["objective"])
+            best = load_checkpoint(self.best_of(name))
+            with _of_this_recipe(self.best_of(name)):
+                objective.load_state_dict(best["objective"])
 
-    def _optimise(self, name: str, objective: Objective, samples: Samples, stage: StageConfig, interrupt: Interrupt) -> None:
+    def _optimise(self, name: str, objective: Objective, samples: Dataset, stage: StageConfig, interrupt: Interrupt) -> None:
         self._caught_up = True
         objective.train()
-        model, optimizer = self.fabric.setup(objective, _optimizer(objective, stage))
+        model, optimizer = self.fabric.setup(objective, _optimizer(objective, stage, fused=self._scaler is None))
         average = averaged(objective, stage.ema) if stage.ema else None
         progress = self._resume(name, objective, optimizer, average)
+        self.accepted()
         batches = self.fabric.setup_dataloaders(
-            loader(samples, self._batches(name, samples, stage, progress.step)), use_distributed_sampler=False
+            loader(samples, self._batches(name, samples, stage, progress.step), self.workers), use_distributed_sampler=False
         )
         with _bar(name, stage.steps, progress.step, self.fabric.is_global_zero) as advance:
             for batch in batches:
@@ -94,12 +106,13 @@ class Trainer:
                 if average is not None:
                     average.update_parameters(objective)
                 progress.step += 1
+                self._demand_finite(loss, "loss or its gradient", name, progress.step)
                 done, asked = progress.step == stage.steps, self._any(interrupt.asked)
                 if done or progress.step % stage.evaluate_every == 0:
                     self._evaluate(name, objective if average is None else average.module, progress, loss)
                 if done or progress.step % stage.checkpoint_every == 0 or asked:
                     self._save(name, objective, optimizer, average, progress)
-                if asked and not done:
+                if asked or (done and self._any(interrupt.asked)):  # it may have come since, and no later step asks
                     raise Interrupted(f"{name}, step {progress.step} of {stage.steps}")
                 advance(loss)
 
@@ -108,6 +121,19 @@ class Trainer:
         if self.fabric.world_size == 1:
             return asked
         return bool(self.fabric.all_reduce(torch.tensor(float(asked), device=self.fabric.device), reduce_op="sum"))
+
+    @property
+    def _scaler(self) -> Any:
+        """What scales the loss so that half-precision gradients do not vanish; None in other precisions."""
+        return getattr(self.fabric.strategy.precision, "scaler", None)
+
+    def _demand_finite(self, value: float, what: str, name: str, step: int) -> None:
+        """Ends the run in all processes if a number of any of them is not finite."""
+        if self._any(not math.isfinite(value)):
+            raise AnytimeError(
+                f"the {what} is not finite at step {step} of {name}",
+                "Lower the learning rate, warm up for longer, or clip more",
+            )
 
     def _step(
         self,
@@ -124,26 +150,44 @@ class Trainer:
         loss = model(batch)
         optimizer.zero_grad()
         self.fabric.backward(loss)
-        if stage.clip:
-            self.fabric.clip_gradients(model, optimizer, max_norm=stage.clip)
+        norm = self._clip(model, optimizer, stage)
         optimizer.step()
-        return float(loss.detach())
+        return float(loss.detach()) if math.isfinite(norm) else norm
+
+    def _clip(self, model: Any, optimizer: Any, stage: StageConfig) -> float:
+        """The norm of the gradient before it was clipped; 0 if nobody needs to know."""
+        if not stage.clip:
+            return 0.0
+        norm = self.fabric.clip_gradients(model, optimizer, max_norm=stage.clip, error_if_nonfinite=False)
+        # While a scaler looks for its scale, gradients overflow now and then; it leaves those steps out itself.
+        return 0.0 if self._scaler is not None else float(norm)
 
     @torch.no_grad()
     def _evaluate(self, name: str, judged: nn.Module, progress: Progressing, loss: float) -> None:
-        """Logs, draws a sheet and keeps the weights if they are the best so far; on the first process only."""
+        """Logs, draws a sheet and keeps the weights if they are the best so far; on the first process only.
+
+        Raises:
+            AnytimeError: the metric is not finite; nothing was written.
+        """
         assert isinstance(judged, Objective)
-        if self.fabric.is_global_zero:
-            was_training = judged.training
-            judged.eval()
-            values = judged.evaluate()
-            judged.picture(self.folder / "sheets" / f"{name}-{progress.step:06d}.png")
-            judged.train(was_training)
-            self.log.add(name, progress.step, {"loss": loss, **values})
-            if values[judged.metric] < progress.best:
-                progress.best = values[judged.metric]
-                save_checkpoint(self.best_of(name), {"objective": judged.state_dict(), "step": progress.step})
+        metric = self._judge(name, judged, progress, loss) if self.fabric.is_global_zero else 0.0
+        self._demand_finite(metric, judged.metric, name, progress.step)
         self.fabric.barrier()
+
+    def _judge(self, name: str, judged: Objective, progress: Progressing, loss: float) -> float:
+        """Evaluates, and writes it all down unless the metric, which is returned, is not finite."""
+        was_training = judged.training
+        judged.eval()
+        values = judged.evaluate()
+        metric = values[judged.metric]
+        if math.isfinite(metric):
+            judged.picture(self.folder / "sheets" / f"{name}-{progress.step:06d}.png")
+            self.log.add(name, progress.step, {"loss": loss, **values})
+        judged.train(was_training)
+        if metric < progress.best:
+            progress.best = metric
+            save_checkpoint(self.best_of(name), {"objective": judged.state_dict(), "step": progress.step})
+        return metric
 
     def _save(
         self,
@@ -161,6 +205,7 @@ class Trainer:
                 "objective": objective.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "average": None if average is None else average.state_dict(),
+                "scaler": None if self._scaler is None else self._scaler.state_dict(),
             }
             save_checkpoint(self.last, state)
         self.fabric.barrier()
@@ -170,16 +215,21 @@ class Trainer:
         if state is None or state["stage"] != name:
             self.log.forget_after(name, 0)
             return Progressing()
-        try:
+        with _of_this_recipe(self.last):
             objective.load_state_dict(state["objective"])
             optimizer.load_state_dict(state["optimizer"])
             if average is not None:
                 average.load_state_dict(state["average"])
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise AnytimeError(f"{self.last} is of another recipe ({reason})", "Resume with the settings of its run") from None
+        self._restore_scaler(optimizer, state.get("scaler"))
         self.log.forget_after(name, state["step"])
         return Progressing(state["step"], state["best"])
+
+    def _restore_scaler(self, optimizer: Any, state: dict[str, Any] | None) -> None:
+        """The precision may be another one than the checkpoint's, so whether AdamW is fused is not taken from there."""
+        for group in optimizer.param_groups:
+            group["fused"] = self._scaler is None
+        if self._scaler is not None and state:
+            self._scaler.load_state_dict(state)
 
     def _last_state(self) -> dict[str, Any] | None:
         return load_checkpoint(self.last) if self.last.is_file() else None
@@ -192,19 +242,30 @@ class Trainer:
         state = None if self._caught_up else self._last_state()
         return state is not None and state["stage"] != name and self.best_of(name).is_file()
 
-    def _batches(self, name: str, samples: Samples, stage: StageConfig, start: int) -> Batches:
+    def _batches(self, name: str, samples: Dataset, stage: StageConfig, start: int) -> Batches:
         rank, world = self.fabric.global_rank, self.fabric.world_size
         return Batches(len(samples), stage.batch_size, stage.steps, _mix(self.seed, name), start, rank, world)
 
 
-def _optimizer(objective: nn.Module, stage: StageConfig) -> torch.optim.AdamW:
+@contextmanager
+def _of_this_recipe(path: Path) -> Iterator[None]:
+    """Turns what loading raises when a checkpoint does not fit into an error that names the file."""
+    try:
+        yield
+    except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise AnytimeError(f"{path} is of another recipe ({reason})", "Resume with the settings of its run") from None
+
+
+def _optimizer(objective: nn.Module, stage: StageConfig, fused: bool) -> torch.optim.AdamW:
+    """AdamW; not fused where a scaler unscales the gradients before they are clipped, which the fused one does by itself."""
     parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": stage.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=stage.learning_rate, betas=stage.betas, eps=stage.eps, fused=True)
+    return torch.optim.AdamW(groups, lr=stage.learning_rate, betas=stage.betas, eps=stage.eps, fused=fused)
 
 
 def _mix(seed: int, name: str, *numbers: int) -> int:

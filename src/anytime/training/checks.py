@@ -1,0 +1,96 @@
+"""Which numbers a recipe may hold, looked at before anything is computed or written."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from anytime.errors import AnytimeError
+
+if TYPE_CHECKING:
+    from anytime.training.recipe import DataConfig, RunConfig, StageConfig
+
+Rule = tuple[Callable[[Any], bool], str]
+
+COUNT: Rule = (lambda value: value >= 0, "Choose a whole number, 0 or more")
+POSITIVE_COUNT: Rule = (lambda value: value >= 1, "Choose a whole number, 1 or more")
+POSITIVE: Rule = (lambda value: 0 < value < math.inf, "Choose a number above 0")
+NOT_NEGATIVE: Rule = (lambda value: 0 <= value < math.inf, "Choose 0 or a number above it")
+SHARE: Rule = (lambda value: 0 <= value <= 1, "Choose a number from 0 to 1")
+DECAY: Rule = (lambda value: 0 <= value < 1, "Choose a number from 0 to below 1")
+
+STAGE: dict[str, Rule] = {
+    "steps": COUNT,
+    "batch_size": POSITIVE_COUNT,
+    "learning_rate": POSITIVE,
+    "warmup": COUNT,
+    "final": SHARE,
+    "betas": (lambda betas: len(betas) == 2 and all(0 <= beta < 1 for beta in betas), "Choose two numbers from 0 to below 1"),
+    "eps": POSITIVE,
+    "weight_decay": NOT_NEGATIVE,
+    "clip": NOT_NEGATIVE,
+    "jitter": NOT_NEGATIVE,
+    "ema": DECAY,
+    "evaluate_every": POSITIVE_COUNT,
+    "checkpoint_every": POSITIVE_COUNT,
+}
+DATA: dict[str, Rule] = {
+    "validation": (lambda value: value is None or value >= 1, "Choose a whole number, 1 or more, or leave it out"),
+    "size": (lambda value: value is None or value >= 1, "Choose a number of pixels, 1 or more, or leave it out"),
+}
+DEVICES = re.compile(r"auto|-1|0*[1-9]\d*|\d+(,\d+)+,?|\d+,")
+RUN: dict[str, Rule] = {
+    "seed": COUNT,
+    "devices": (lambda value: bool(DEVICES.fullmatch(str(value))), 'Choose how many, "auto", or numbers such as "0,1"'),
+    "threads": COUNT,
+    "workers": COUNT,
+}
+NO_IMAGES: Rule = (lambda value: value == 0, "Only the stages that train an autoencoder move images: leave it out")
+
+
+def check_stage(name: str, stage: StageConfig, images: bool = True) -> None:
+    """Looks at the numbers of a stage; `images` tells whether it can move images.
+
+    Raises:
+        AnytimeError: one is out of its range; the message names it as the command line does.
+    """
+    _check(name, stage, STAGE if images else STAGE | {"jitter": NO_IMAGES})
+
+
+def check_around(data: DataConfig, run: RunConfig) -> None:
+    """Looks at the numbers that every recipe has.
+
+    Raises:
+        AnytimeError: one is out of its range.
+    """
+    _check("data", data, DATA)
+    _check("run", run, RUN)
+
+
+def check_shares(name: str, stage: StageConfig, size: int, processes: int) -> None:
+    """Each of several processes takes the same part of every batch, or some would count more than others.
+
+    Args:
+        name: of the stage.
+        stage: that will be trained.
+        size: samples of the data set; a batch never holds more.
+        processes: that share a batch.
+
+    Raises:
+        AnytimeError: the batch cannot be shared.
+    """
+    batch = min(stage.batch_size, size)
+    if stage.steps and batch % processes:
+        raise AnytimeError(
+            f"{name}.batch_size: {processes} processes cannot share a batch of {batch} samples evenly",
+            f"Choose a multiple of {processes}",
+        )
+
+
+def _check(section: str, values: object, rules: dict[str, Rule]) -> None:
+    for field, (allowed, do) in rules.items():
+        value = getattr(values, field)
+        if not allowed(value):
+            raise AnytimeError(f"{section}.{field} cannot be {value}", do)
