@@ -8,6 +8,12 @@ from anytime.cli import main
 from anytime.models.directory import save
 
 
+def fill(pictures, mode):
+    pictures.mkdir()
+    for number in range(20):
+        Image.new(mode, (4, 4 + number % 2)).save(pictures / f"{number}.png")
+
+
 @pytest.fixture
 def folder(tmp_path):
     save(digits_model(), tmp_path / "toy")
@@ -59,14 +65,19 @@ def test_a_mistake_is_one_line_and_status_2(folder, capsys, arguments):
     assert not (folder / "out").exists()
 
 
+def test_a_folder_is_brought_to_the_size_of_the_model(folder, tmp_path):
+    fill(tmp_path / "pictures", "L")
+    assert anytime_evaluate(folder, "--data", str(tmp_path / "pictures"), "--budget", "1") == 0
+    assert json.loads((folder / "out" / "report.json").read_text())["images"] == 2
+    arguments = ["vary", str(folder / "toy"), "--data", str(tmp_path / "pictures"), "--index", "0", "--keep", "1", "-n", "2"]
+    assert main([*arguments, "--out", str(folder / "out")]) == 0
+
+
 def test_data_of_another_shape_is_one_line_and_status_2(folder, capsys, tmp_path):
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    for number in range(20):
-        Image.new("L", (4, 4)).save(pictures / f"{number}.png")
-    assert anytime_evaluate(folder, "--data", str(pictures)) == 2
+    fill(tmp_path / "pictures", "RGB")
+    assert anytime_evaluate(folder, "--data", str(tmp_path / "pictures")) == 2
     error = capsys.readouterr().err.strip()
-    assert "toy makes images of 1×8×8" in error and "1×4×4" in error and "\n" not in error
+    assert "toy makes images of 1×8×8" in error and "3×8×8" in error and "\n" not in error
 
 
 def test_an_unknown_model_is_one_line_and_status_2(capsys):

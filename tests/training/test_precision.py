@@ -42,4 +42,6 @@ def test_a_run_may_go_on_in_another_precision(tmp_path, scaled):
     with pytest.raises(Killed):
         run(tmp_path, after(4, kill), scaled)
     run(tmp_path, never, not scaled)
-    assert (load_checkpoint(tmp_path / "checkpoints" / "last.safetensors")["scaler"] is None) == scaled
+    state = load_checkpoint(tmp_path / "checkpoints" / "last.safetensors")
+    assert (state["scaler"] is None) == scaled
+    assert [group["fused"] for group in state["optimizer"]["param_groups"]] == [scaled, scaled]

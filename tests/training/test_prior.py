@@ -46,9 +46,12 @@ def test_codes_and_labels_are_brought_to_the_prior_batch_by_batch(monkeypatch):
     model, seen = tiny_model(), []
     codes, labels = torch.zeros(700, CODES, dtype=torch.int64), torch.arange(700) % 3
     usual = torch.Tensor.to
-    monkeypatch.setattr(
-        torch.Tensor, "to", lambda self, *rest, **more: (seen.append((self.shape, *rest)), usual(self, *rest, **more))[1]
-    )
+
+    def to(self, *rest, **more):
+        seen.append((tuple(self.shape), *rest))
+        return usual(self, *rest, **more)
+
+    monkeypatch.setattr(torch.Tensor, "to", to)
     score(model.prior, model.head, codes, labels)
     device = torch.device("cpu")
     assert {((512, CODES), device), ((512,), device), ((188, CODES), device), ((188,), device)} <= set(seen)

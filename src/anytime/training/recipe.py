@@ -80,7 +80,7 @@ class RunConfig:
 
     Attributes:
         seed: every random number of the run follows from it.
-        accelerator: "cpu", "cuda", "mps" or "auto".
+        accelerator: "cpu", "cuda" or "auto".
         devices: how many, or "auto".
         strategy: "auto", "ddp", ...
         precision: "32-true", "bf16-mixed", "16-mixed", ...

@@ -217,19 +217,16 @@ class Trainer:
             return Progressing()
         with _of_this_recipe(self.last):
             objective.load_state_dict(state["objective"])
-            optimizer.load_state_dict(state["optimizer"])
+            # The precision may be another one now; and whether AdamW is fused decides on which device its step counts go.
+            groups = [group | {"fused": self._scaler is None} for group in state["optimizer"]["param_groups"]]
+            optimizer.load_state_dict(state["optimizer"] | {"param_groups": groups})
+            _lay_out(optimizer)
             if average is not None:
                 average.load_state_dict(state["average"])
-        self._restore_scaler(optimizer, state.get("scaler"))
+        if self._scaler is not None and state.get("scaler"):
+            self._scaler.load_state_dict(state["scaler"])
         self.log.forget_after(name, state["step"])
         return Progressing(state["step"], state["best"])
-
-    def _restore_scaler(self, optimizer: Any, state: dict[str, Any] | None) -> None:
-        """The precision may be another one than the checkpoint's, so whether AdamW is fused is not taken from there."""
-        for group in optimizer.param_groups:
-            group["fused"] = self._scaler is None
-        if self._scaler is not None and state:
-            self._scaler.load_state_dict(state)
 
     def _last_state(self) -> dict[str, Any] | None:
         return load_checkpoint(self.last) if self.last.is_file() else None
@@ -245,6 +242,18 @@ class Trainer:
     def _batches(self, name: str, samples: Dataset, stage: StageConfig, start: int) -> Batches:
         rank, world = self.fabric.global_rank, self.fabric.world_size
         return Batches(len(samples), stage.batch_size, stage.steps, _mix(self.seed, name), start, rank, world)
+
+
+def _lay_out(optimizer: Any) -> None:
+    """Gives the moments the memory layout of their weights, which a checkpoint does not keep.
+
+    Fused AdamW walks through both in the order of memory: for a weight in channels-last, moments in another layout would be
+    those of other entries.
+    """
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 @contextmanager
