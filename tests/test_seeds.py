@@ -1,5 +1,6 @@
 """Invariant 5: sample i depends on (model, seed, i) alone, and is drawn from the model's distribution."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.stats import chisquare
 from anytime.errors import AnytimeError
 from anytime.heads.categorical import Categorical
 from anytime.models.model import Model
+from anytime.sampling.filters import Filters
 from anytime.sampling.seeds import draw_labels, uniforms
 from tiny import tiny_model
 
@@ -138,3 +140,15 @@ def test_whole_samples_follow_the_model(label):
 def _probabilities(model: Model, sequences: torch.Tensor, label: int) -> torch.Tensor:
     logits = model.prior(sequences, torch.full((len(sequences),), label)).double()
     return model.head.log_prob(logits, sequences).sum(1).exp()
+
+
+def test_a_model_draws_as_its_config_says_where_the_caller_does_not():
+    plain = tiny_model()
+    guided = Model(replace(plain.config, sampling=Filters(guidance=3.0, temperature=0.7)), plain.tokenizer, plain.prior)
+    assert guided.sample(8).codes.equal(plain.sample(8, guidance=3.0, temperature=0.7).codes)
+    assert guided.sample(8, guidance=1.0).codes.equal(plain.sample(8, temperature=0.7).codes)
+
+
+def test_a_way_of_sampling_that_does_not_exist_is_named(model):
+    with pytest.raises(AnytimeError, match="'heat'"):
+        model.sample(1, heat=2.0)

@@ -30,10 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_drawing(parser: argparse.ArgumentParser) -> None:
     """Arguments of every command that draws."""
     parser.add_argument("--seed", type=int, default=0, help="sample i depends on (model, seed, i) alone (default: 0)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="0 takes the most likely code (default: 1)")
-    parser.add_argument("--top-k", type=int, default=0, help="only the k most likely codes (default: all)")
-    parser.add_argument("--top-p", type=float, default=1.0, help="only the likeliest codes with this mass (default: 1)")
-    parser.add_argument("--guidance", type=float, default=1.0, help="classifier-free guidance (default: 1, none)")
+    parser.add_argument("--temperature", type=float, help="0 takes the most likely code (default: the model's own)")
+    parser.add_argument("--top-k", type=int, help="only the k most likely codes, 0 for all (default: the model's own)")
+    parser.add_argument("--top-p", type=float, help="only the likeliest codes with this mass (default: the model's own)")
+    parser.add_argument("--guidance", type=float, help="classifier-free guidance, 1 for none (default: the model's own)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, ... (default: cpu)")
 
 
@@ -76,12 +76,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse_with_resume(args: argparse.Namespace) -> None:
     """What the samples of a file are was settled when they were begun."""
-    settled = {"n": 64, "label": None, "seed": 0, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "guidance": 1.0}
-    given = [name for name, default in settled.items() if getattr(args, name) != default]
+    settled = {"n": 64, "label": None, "seed": 0}
+    given = [name for name, default in settled.items() if getattr(args, name) != default] + list(drawing(args))
     if given:
         raise AnytimeError(f"--resume takes {', '.join(given)} from the file", "Leave it out")
 
 
 def drawing(args: argparse.Namespace) -> dict[str, float]:
-    """The filters among the arguments."""
-    return {name: getattr(args, name) for name in ("temperature", "top_k", "top_p", "guidance")}
+    """The filters that were given."""
+    filters = {name: getattr(args, name) for name in ("temperature", "top_k", "top_p", "guidance")}
+    return {name: value for name, value in filters.items() if value is not None}

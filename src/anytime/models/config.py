@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from anytime.errors import AnytimeError
 from anytime.networks.transformer import TransformerConfig
+from anytime.sampling.filters import Filters
 from anytime.tokenizers.ordered import OrderedVQConfig
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ class ModelConfig:
         prior: shape of the transformer.
         classes: names of the labels; empty for an unconditional prior.
         data: the data set it was trained on, which `evaluate` takes by default.
+        sampling: temperature, guidance and the like, where a caller does not say.
         format: version of the directory layout.
     """
 
@@ -35,6 +37,7 @@ class ModelConfig:
     prior: TransformerConfig
     classes: list[str] = field(default_factory=list)
     data: str = ""
+    sampling: Filters = field(default_factory=Filters)
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,7 @@ class Model:
             labels: a class for all or for each sample, -1 for none; by default each sample's class is drawn from its seed.
             first_index: index of the first sample, to go on where an earlier call ended.
             batch_size: samples drawn together; with a deadline or `stop` all n are, and memory grows with n.
-            **filters: temperature, top_k, top_p, guidance; see `Filters`.
+            **filters: temperature, top_k, top_p, guidance, see `Filters`; by default those of the model's config.
 
         Raises:
             AnytimeError: a budget, label or filter is out of range.
@@ -119,7 +120,7 @@ class Model:
         wanted = lengths(budget, self.num_codes, n)
         if batch_size < 1:
             raise AnytimeError(f"cannot draw {batch_size} samples at a time", "Choose a batch size of at least one")
-        batch = Batch(int(seed), list(indices), self._labels(labels, seed, indices), wanted, Filters(**filters))
+        batch = Batch(int(seed), list(indices), self._labels(labels, seed, indices), wanted, self._filters(filters))
         if deadline is not None or stop is not None:
             return self._draw(batch, self._deadline(deadline, started, batch), stop)
         return joined([self._draw(batch.part(rows)) for rows in torch.arange(n).split(batch_size)])
@@ -156,7 +157,7 @@ class Model:
             raise AnytimeError(f"cannot yield at {list(at)} within {length} codes", "Give budgets up to the one to stop at")
         wanted = torch.full((n,), length)
         return self._stream(
-            Batch(int(seed), list(indices), self._labels(labels, seed, indices), wanted, Filters(**filters)), marks
+            Batch(int(seed), list(indices), self._labels(labels, seed, indices), wanted, self._filters(filters)), marks
         )
 
     def _stream(self, batch: Batch, marks: set[int]) -> Iterator[Partial]:
@@ -225,7 +226,7 @@ class Model:
         if bool((wanted < keep).any()):
             raise AnytimeError(f"cannot keep {keep} codes within a budget of {int(wanted.min())}", "Give a larger budget")
         labels = self._labels(-1 if label is None else label, seed, indices)
-        batch = Batch(int(seed), list(indices), labels, wanted, Filters(**filters), kept.expand(n, -1), VARIATIONS)
+        batch = Batch(int(seed), list(indices), labels, wanted, self._filters(filters), kept.expand(n, -1), VARIATIONS)
         return joined([self._draw(batch.part(rows, keep)) for rows in torch.arange(n).split(256)])
 
     def decode(self, codes: Tensor, batch_size: int = 512) -> NDArray[np.uint8]:
@@ -264,6 +265,13 @@ class Model:
 
     def _deadline(self, milliseconds: float | None, started: float, batch: Batch) -> Deadline | None:
         return None if milliseconds is None else Deadline(milliseconds, self._clock(batch), started)
+
+    def _filters(self, given: dict[str, Any]) -> Filters:
+        """What the caller gave, over the model's own defaults."""
+        unknown = given.keys() - vars(self.config.sampling).keys()
+        if unknown:
+            raise AnytimeError(f"there is no way of sampling {min(unknown)!r}", "Give temperature, top_k, top_p or guidance")
+        return replace(self.config.sampling, **given)
 
     def _clock(self, batch: Batch) -> Clock:
         return self._clocks[len(batch.indices), batch.filters.guided]

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from anytime.errors import AnytimeError
 from anytime.files import read_yaml
 from anytime.networks.transformer import TransformerConfig
+from anytime.sampling.filters import Filters
 from anytime.tokenizers.ordered import OrderedVQConfig
 from anytime.tokenizers.truncation import Truncation
 from anytime.training.checks import check_around, check_stage
@@ -111,6 +112,7 @@ class Recipe:
         order: the autoencoder under nested dropout, from where `pretrain` left it.
         polish: the same under another law, to shift weight between early and late codes at the end.
         polish_truncation: that law.
+        sampling: temperature, guidance and the like with which the finished model draws, where a caller does not say.
         fit_prior: the transformer, on the codes of the finished autoencoder.
         run: device, precision, seed.
 
@@ -127,6 +129,7 @@ class Recipe:
     order: StageConfig = field(default_factory=StageConfig)
     polish: StageConfig = field(default_factory=lambda: StageConfig(steps=0))
     polish_truncation: Truncation = field(default_factory=Truncation)
+    sampling: Filters = field(default_factory=Filters)
     fit_prior: StageConfig = field(default_factory=StageConfig)
     run: RunConfig = field(default_factory=RunConfig)
 

@@ -150,7 +150,9 @@ def _model(recipe: Recipe, data: ImageSet) -> Model:
     if recipe.polish.steps and recipe.tokenizer.ordered:
         recipe.polish_truncation.probabilities(tokenizer.num_codes)  # refuses a bad law now, and not when `order` is done
     prior = CausalTransformer(recipe.prior, tokenizer.codebook_size, tokenizer.num_codes, len(data.classes))
-    config = ModelConfig(recipe.name, list(data.shape), recipe.tokenizer, recipe.prior, list(data.classes), recipe.data.name)
+    config = ModelConfig(
+        recipe.name, list(data.shape), recipe.tokenizer, recipe.prior, list(data.classes), recipe.data.name, recipe.sampling
+    )
     return Model(config, tokenizer, prior)
 
 
