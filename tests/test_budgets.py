@@ -12,6 +12,7 @@ import torch
 from anytime.errors import AnytimeError
 from anytime.models.model import Model
 from anytime.models.samples import Samples
+from anytime.sampling.budget import Pace
 from tiny import CODES, tiny_model
 
 MIXED = [3, 1, 6, 0.5, 1, 1.0, 0.01, 2]
@@ -343,3 +344,14 @@ def test_variations_are_not_the_sample_that_they_vary(model):
 def test_a_budget_below_what_is_kept_is_refused(model):
     with pytest.raises(AnytimeError, match="cannot keep 4"):
         model.vary(model.sample(1).codes, 4, 2, budget=2)
+
+
+def test_one_stall_of_the_machine_is_no_new_pace():
+    pace = Pace()
+    for _ in range(20):
+        pace.observe(0.001)
+    pace.observe(0.5)
+    assert pace.cautious < 0.004
+    for _ in range(60):
+        pace.observe(0.01)
+    assert pace.mean == pytest.approx(0.01, rel=0.05)  # but a machine that has become slow is believed

@@ -15,7 +15,7 @@ import anytime
 from anytime.errors import AnytimeError
 from anytime.files import read_tensors, read_yaml, replacing, write_json, write_tensors, write_text, write_yaml
 from anytime.models.config import ModelConfig
-from anytime.models.directory import save
+from anytime.models.directory import load, save
 from anytime.models.model import Model
 from tiny import some_tokens, tiny_model
 
@@ -322,3 +322,14 @@ def test_the_config_is_read_as_it_was_written(folder, model):
 
     config = read_config(folder)
     assert isinstance(config, ModelConfig) and config.as_dict() == model.config.as_dict()
+
+
+def test_half_precision_halves_the_files_and_loads_as_float32(model, tmp_path):
+    save(model, tmp_path / "whole")
+    save(model, tmp_path / "half", torch.float16)
+    sizes = [sum(file.stat().st_size for file in (tmp_path / name).glob("*.safetensors")) for name in ("whole", "half")]
+    assert sizes[1] < 0.8 * sizes[0]  # the headers of so small a model weigh as much as the rest
+    loaded = load(tmp_path / "half")
+    for name, tensor in loaded.prior.state_dict().items():
+        assert tensor.dtype == torch.float32
+        assert tensor.equal(model.prior.state_dict()[name].half().float())

@@ -23,15 +23,20 @@ if TYPE_CHECKING:
 CONFIG = "config.yaml"
 
 
-def save(model: Model, folder: Path) -> None:
+def save(model: Model, folder: Path, dtype: torch.dtype | None = None) -> None:
     """Writes a model: first all files beside the old ones, then each takes its place, the config last.
 
     So a failure while writing leaves an old model as it was, and only a kill between two renames could mix them.
+
+    Args:
+        model: what is saved.
+        folder: where to.
+        dtype: of the weights in the files, float16 for half the size; by default what they are. They are loaded as float32.
     """
     with ExitStack() as files:
         write_yaml(files.enter_context(replacing(folder / CONFIG)), model.config.as_dict())
-        save_weights(model.tokenizer, files.enter_context(replacing(folder / "tokenizer.safetensors")))
-        save_weights(model.prior, files.enter_context(replacing(folder / "prior.safetensors")))
+        save_weights(model.tokenizer, files.enter_context(replacing(folder / "tokenizer.safetensors")), dtype)
+        save_weights(model.prior, files.enter_context(replacing(folder / "prior.safetensors")), dtype)
 
 
 def load(name: str | Path, device: str = "cpu") -> Model:
@@ -107,10 +112,13 @@ def read_config(folder: Path) -> ModelConfig:
     return config
 
 
-def save_weights(module: nn.Module, path: Path) -> None:
-    """Writes the weights and buffers of a module as safetensors."""
+def save_weights(module: nn.Module, path: Path, dtype: torch.dtype | None = None) -> None:
+    """Writes the weights and buffers of a module as safetensors, rounded to `dtype` if one is given."""
     # Copies: tied weights share memory, which safetensors refuses to write twice.
-    write_tensors(path, {name: tensor.cpu().clone() for name, tensor in module.state_dict().items()})
+    state = {name: tensor.cpu().clone() for name, tensor in module.state_dict().items()}
+    if dtype is not None:
+        state = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    write_tensors(path, state)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

@@ -66,7 +66,12 @@ class Pace:
     count: int = 0
 
     def observe(self, seconds: float) -> None:
-        """Takes in one measurement; the last ten or so weigh most, so that a machine that slows down is noticed."""
+        """Takes in one measurement; the last ten or so weigh most, so that a machine that slows down is noticed.
+
+        A stall of a shared machine can take a hundred times as long as a step: it counts as four of them, not as a new pace.
+        """
+        if self.count >= 10:
+            seconds = min(seconds, 4 * self.mean)
         self.count += 1
         weight = max(1 / self.count, 0.1)
         self.deviation += weight * (abs(seconds - self.mean) - self.deviation) if self.count > 1 else 0.0

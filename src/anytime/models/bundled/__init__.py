@@ -1,4 +1,7 @@
-"""The models that ship with the package, one directory each. `anytime train NAME` makes each of them again."""
+"""The models that ship with the package, one directory each. `anytime train NAME` makes each of them again.
+
+To keep the package small they are stored in half precision: `save(load("runs/NAME"), BUNDLED / NAME, torch.float16)`.
+"""
 
 from __future__ import annotations
 
