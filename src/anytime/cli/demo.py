@@ -24,8 +24,8 @@ def run(args: argparse.Namespace) -> int:
     with Console(stderr=True).status("loading the models") as status:
         rows = demo(args.out, status.update)
     table = Table(title="64 digits: what a budget costs and gives", title_justify="left")
-    for column in ("model", "codes", "bits", "ms, decoded", "Fréchet distance", "digit asked for"):
-        table.add_column(column, justify="left" if column == "model" else "right")
+    for column in ("model", "codes", "bits", "ms", "Fréchet distance", "digit asked for"):
+        table.add_column(column, justify="left" if column == "model" else "right", no_wrap=column == "model")
     for row in rows:
         cells = (f"{row.bits:.0f}", f"{row.milliseconds:.1f}", f"{row.fd:.2f}", f"{row.accuracy:.1%}")
         table.add_row(row.model, str(row.codes), *cells)
