@@ -83,3 +83,11 @@ def test_data_of_another_shape_is_one_line_and_status_2(folder, capsys, tmp_path
 def test_an_unknown_model_is_one_line_and_status_2(capsys):
     assert main(["evaluate", "nobody"]) == 2
     assert "there is no model 'nobody'" in capsys.readouterr().err
+
+
+def test_a_judge_of_the_users_own_judges(folder, capsys):
+    save_digits_judge(folder / "mine")
+    assert anytime_evaluate(folder, "--budget", "2", "--judge", str(folder / "mine")) == 0
+    assert json.loads((folder / "out" / "report.json").read_text())["quality"]["budgets"][0]["codes"] == 2
+    assert anytime_evaluate(folder, "--judge", str(folder / "nobody")) == 2
+    assert "no judge" in capsys.readouterr().err

@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--against", metavar="MODEL", help="a second model, for comparison")
     parser.add_argument("--data", metavar="NAME", help="data set (default: the one the model was trained on)")
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="where data sets lie")
+    parser.add_argument(
+        "--judge", metavar="DIR", help="classifier that judges samples (default: the one for the data set, if any)"
+    )
     parser.add_argument("--samples", type=int, default=5000, help="samples judged at each budget (default: 5000)")
     parser.add_argument(
         "--budget", type=budget, action="append", help="codes (8) or fraction (0.25); may be repeated (default: 1/16 to 1)"
@@ -79,7 +82,8 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Report]:
     if not data:
         raise AnytimeError(f"{args.model} does not say which data it was trained on", "Give --data NAME")
     test, train = (images_for(models[0], data, split, args.data_root) for split in ("test", "train"))
-    budgets, judge = args.budget or BUDGETS, load_judge(data).classifier if find_judge(data) else None
+    budgets = args.budget or BUDGETS
+    judge = load_judge(args.judge or data).classifier if args.judge or find_judge(data) else None
     # Two runs of one recipe have one name: then they go by what was typed.
     names = [model.name for model in models] if len({model.name for model in models}) == len(models) else given
     with _console(stderr=True).status("") as status:
@@ -109,7 +113,7 @@ def _show(console: Console, name: str, report: Report) -> None:
         f"PSNR in dB; times of {report.time.batch} samples on {machine.device} ({machine.processor}, {machine.threads} threads)"
     )
     if report.quality:
-        console.print("fd: Fréchet distance to the test images in the features of the bundled classifier; no FID")
+        console.print("fd: Fréchet distance to the test images in the features of a classifier of such images; no FID")
     for reason in report.left_out:
         console.print(f"left out: {reason}")
 
