@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
 import anytime
 from anytime.models.model import Model
@@ -57,11 +58,8 @@ def _rows(model: Model, batch: int) -> list[dict[str, Any]]:
 @torch.inference_mode()
 def floor_step(model: Model, batch: int) -> Callable[[], float]:
     """A function that does the matrix products of one step and returns the milliseconds they took."""
-    weights = [w for w in model.prior.parameters() if w.ndim == 2 and w.shape[0] > model.prior.length]
-    inputs = [torch.randn(batch, w.shape[1]) for w in weights]
-    outputs = [torch.empty(batch, w.shape[0]) for w in weights]
-    # The embeddings are looked up, not multiplied; of the tables only the output layer counts.
-    pairs = [(x, w.detach(), y) for x, w, y in zip(inputs, weights, outputs, strict=True) if w is not _embedding(model)]
+    weights = [layer.weight.detach() for layer in model.prior.modules() if isinstance(layer, nn.Linear)]
+    pairs = [(torch.randn(batch, w.shape[1]), w, torch.empty(batch, w.shape[0])) for w in weights]
 
     def step() -> float:
         with torch.inference_mode():
@@ -71,7 +69,3 @@ def floor_step(model: Model, batch: int) -> Callable[[], float]:
             return 1000 * (time.perf_counter() - started)
 
     return step
-
-
-def _embedding(model: Model) -> torch.Tensor | None:
-    return None if model.prior.config.tied else model.prior.token_embedding.weight

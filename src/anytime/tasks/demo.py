@@ -18,10 +18,10 @@ from anytime.models.model import Model
 from anytime.pictures.plot import Curve, Panel, save_curves
 from anytime.pictures.sheet import channels_first, save_animation, save_sheet, sheet
 from anytime.sampling.budget import one_length
+from anytime.tasks.evaluate import BUDGETS
 from anytime.tasks.quality import Jury, judged_budgets
 from anytime.tasks.timing import timing
 
-BUDGETS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 FILM = 64  # samples in the film, 8 by 8
 JUDGED = 1000  # samples behind each point of the curve: enough to rank budgets in a few seconds
 
@@ -60,10 +60,15 @@ def demo(folder: Path, progress: Callable[[str], None] = lambda doing: None) -> 
     return rows
 
 
+def _lengths(model: Model) -> list[int]:
+    """The budgets of an evaluation as numbers of codes."""
+    return [one_length(budget, model.num_codes) for budget in BUDGETS]
+
+
 def _save_samples(model: Model, path: Path) -> None:
     """A row for each digit, a column for each budget; all columns are prefixes of one draw."""
     codes = model.sample(10, labels=list(range(10)), seed=0).codes
-    lengths = [one_length(budget, model.num_codes) for budget in BUDGETS]
+    lengths = _lengths(model)
     columns = [channels_first(model.decode(codes[:, :k])) for k in lengths]
     titles = [f"{k} code" + "s" * (k > 1) for k in lengths]
     save_sheet(path, np.stack(columns, axis=1), titles, [str(digit) for digit in range(10)], scale=3)
@@ -83,7 +88,7 @@ def _save_film(model: Model, path: Path) -> None:
 
 
 def _rows(model: Model, judge: Judge, progress: Callable[[str], None]) -> list[DemoRow]:
-    lengths = [one_length(budget, model.num_codes) for budget in BUDGETS]
+    lengths = _lengths(model)
     labels = torch.arange(JUDGED) % model.classes
     progress(f"judging {JUDGED} samples of {model.name}")
     codes = model.sample(JUDGED, labels=labels, seed=0).codes

@@ -17,8 +17,7 @@ from anytime.models.judges import features_of
 from anytime.models.judges.frechet import Gaussian, frechet_distance, gaussian
 from anytime.models.model import Model
 from anytime.networks.classifier import Classifier
-
-BATCH = 512
+from anytime.pictures.sheet import channels_first
 
 
 @dataclass(frozen=True)
@@ -140,9 +139,7 @@ def judged_budgets(
 
 def pictures(model: Model, codes: Tensor) -> Tensor:
     """Codes (n, k) to the bytes that a user gets: uint8 (n, C, H, W)."""
-    parts = [torch.from_numpy(model.decode(chunk)) for chunk in torch.split(codes, BATCH)]
-    pixels = torch.cat(parts)
-    return pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
+    return torch.from_numpy(channels_first(model.decode(codes)))
 
 
 def _floor(jury: Jury, train: ImageSet, samples: int, seed: int) -> Judged:
