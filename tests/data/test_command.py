@@ -6,6 +6,8 @@ from PIL import Image
 from anytime.cli import data
 from anytime.errors import AnytimeError
 
+from .published import FOLDER, contents, write_archive, write_batches, write_zips
+
 
 def anytime_data(*words):
     parser = argparse.ArgumentParser()
@@ -55,3 +57,46 @@ def test_info_on_an_unknown_name_lists_the_known_ones():
 def test_fetch_prints_where_the_files_are(capsys, data_root):
     assert anytime_data("fetch", "mnist", "--data-root", str(data_root)) == 0
     assert str(data_root / "mnist" / "train-images-idx3-ubyte.gz") in capsys.readouterr().out
+
+
+def listed(capsys, name):
+    assert anytime_data("list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = next(row for row, line in enumerate(lines) if f" {name} " in line)
+    cells = [line.split("│")[4].strip() for line in lines[start : start + 3] if line.startswith("│")]
+    return " ".join(cells)
+
+
+def test_cifar10_is_here_in_whichever_form(capsys, tmp_path):
+    place = tmp_path / "env" / "cifar10"
+    assert "no: anytime" in listed(capsys, "cifar10")
+    write_zips(place)
+    assert "yes, as JPEG" in listed(capsys, "cifar10")
+    write_batches(place, contents(10))
+    assert "yes, in part" in listed(capsys, "cifar10")
+    (place / FOLDER / "test_batch").unlink()
+    assert "no: anytime" in listed(capsys, "cifar10")
+    write_archive(place, contents(10))
+    assert "yes, in part" in listed(capsys, "cifar10")
+
+
+def test_info_counts_the_images_of_cifar10_that_are_here(capsys, tmp_path):
+    assert anytime_data("info", "cifar10") == 0
+    printed = capsys.readouterr().out
+    for expected in ("Krizhevsky", "none stated", "45,000", "3×32×32", "cifar-10-python.tar.gz: missing", "fetch cifar10"):
+        assert expected in printed
+    write_zips(tmp_path / "env", train=3)
+    assert anytime_data("info", "cifar10") == 0
+    printed = capsys.readouterr().out
+    assert "27" in printed and "45,000" not in printed and "read from a JPEG copy, which is lossy" in printed
+    write_archive(tmp_path / "env", contents(8))
+    assert anytime_data("info", "cifar10") == 0
+    printed = capsys.readouterr().out
+    assert "36" in printed and "read from the published archive" in printed and "missing" not in printed
+
+
+def test_a_jpeg_copy_cannot_be_fetched(capsys):
+    assert anytime_data("info", "cifar10-jpeg") == 0
+    assert "cifar10-jpeg-train.zip: missing" in (printed := capsys.readouterr().out) and "data fetch" not in printed
+    with pytest.raises(AnytimeError, match="nothing to fetch for 'cifar10-jpeg'"):
+        anytime_data("fetch", "cifar10-jpeg")

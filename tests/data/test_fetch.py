@@ -3,7 +3,7 @@ import hashlib
 
 import pytest
 
-from anytime.data.fetch import FILES, fetch
+from anytime.data.fetch import FILES, MIRRORS, fetch
 from anytime.errors import AnytimeError
 
 from .mirror import serving
@@ -104,6 +104,26 @@ def test_no_network_is_one_error_that_says_where_to_put_the_file(tmp_path):
 def test_a_set_that_cannot_be_fetched_is_named(tmp_path):
     with pytest.raises(AnytimeError, match=r"'digits'.*mnist"):
         fetch("digits", tmp_path)
+
+
+def test_a_file_published_packed_is_checked_and_kept_packed(tmp_path):
+    sets = {"cifar10": {"one.gz": hashlib.sha256(PACKED["one.gz"]).hexdigest()}}
+    with serving(PACKED) as mirror:
+        assert fetch("cifar10", tmp_path, [mirror.url], files=sets) == [tmp_path / "cifar10" / "one.gz"]
+    assert (tmp_path / "cifar10" / "one.gz").read_bytes() == PACKED["one.gz"]
+    assert fetch("cifar10", tmp_path, [NOWHERE], files=sets) == [tmp_path / "cifar10" / "one.gz"]
+    (tmp_path / "cifar10" / "one.gz").write_bytes(gzip.compress(CONTENT["one"], compresslevel=0))
+    with pytest.raises(AnytimeError, match=r"one\.gz could not be fetched"):
+        fetch("cifar10", tmp_path, [NOWHERE], files=sets)
+
+
+def test_each_set_that_can_be_fetched_has_its_own_mirrors(tmp_path, monkeypatch):
+    assert set(MIRRORS) == set(FILES)
+    with serving({}) as mirror:
+        monkeypatch.setitem(MIRRORS, "cifar10", [mirror.url])
+        with pytest.raises(AnytimeError, match=r"cifar-10-python\.tar\.gz could not be fetched.*404"):
+            fetch("cifar10", tmp_path)
+    assert mirror.asked == [("cifar-10-python.tar.gz", None)]
 
 
 def test_the_real_files_are_what_the_checksums_say(data_root):

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anytime.data.cifar_files import FORMS, JPEG, find_cifar10
 from anytime.data.locate import data_roots, look_for, places_in
 from anytime.data.sets import KNOWN, SPLITS, About, folder_of, unknown
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     info.add_argument("name", help=f"one of {', '.join(KNOWN)}")
     _add_action(info)
     fetch = actions.add_parser("fetch", help="download a data set, or resume its download")
-    fetch.add_argument("name", help="mnist")
+    fetch.add_argument("name", help="mnist or cifar10")
     _add_action(fetch)
 
 
@@ -74,10 +75,20 @@ def _list(root: Path | None) -> None:
     """Prints a table of the known data sets."""
     table = _table("name", "what", "images", "here")
     for name, about in KNOWN.items():
-        missing = any(path is None for path in _files(name, root).values())
-        here = f"no: anytime data fetch {name}" if missing else "yes"
-        table.add_row(name, about.title, _sizes(about), here if about.sizes else "")
+        table.add_row(name, about.title, _sizes(about), _here(name, root) if about.sizes else "")
     _console().print(table)
+
+
+def _here(name: str, root: Path | None) -> str:
+    """Says whether a data set is here, in part or as a lossy copy, and how to get it if it is not."""
+    from anytime.data.fetch import FILES
+
+    if None in _files(name, root).values():
+        return f"no: anytime data fetch {name}" if name in FILES else "no"
+    if name not in FORMS:
+        return "yes"
+    found = find_cifar10(name, root)
+    return "yes, as JPEG" if found.form is JPEG else "yes, in part" if found.small else "yes"
 
 
 def _sizes(about: About) -> str:
@@ -89,6 +100,8 @@ def _files(name: str, root: Path | None) -> dict[str, Path | None]:
     """Maps each file that a data set is read from to where it lies, or to None if it is missing."""
     from anytime.data.fetch import FILES
 
+    if name in FORMS:
+        return find_cifar10(name, root).files
     places = [place for each in data_roots(root) for place in places_in(each, name)]
     return {filename: look_for(filename, places) for filename in FILES.get(name, ())}
 
@@ -99,7 +112,7 @@ def _info(name: str, root: Path | None) -> None:
     if folder is None and name not in KNOWN:
         raise unknown(name)
     about = KNOWN[name] if folder is None else KNOWN["folder:PATH"]
-    sizes = about.sizes if folder is None else _folder_sizes(folder)
+    sizes = _real_sizes(name, root) if folder is None else _folder_sizes(folder)
     console = _console()
     console.print(f"{name}: {about.title}\nsource: {about.source}\nlicence: {about.licence}")
     if about.shape:
@@ -109,6 +122,15 @@ def _info(name: str, root: Path | None) -> None:
         table.add_row(split, f"{size:,}")
     console.print(table)
     _print_files(console, name, root)
+
+
+def _real_sizes(name: str, root: Path | None) -> tuple[int, ...]:
+    """Says how many images each split has: of CIFAR-10, whose copies may be a part of it, those that are here."""
+    if name not in FORMS or None in find_cifar10(name, root).files.values():
+        return KNOWN[name].sizes
+    from anytime.data.cifar import count_cifar10
+
+    return count_cifar10(name, root)
 
 
 def _folder_sizes(folder: Path) -> tuple[int, ...]:
@@ -121,12 +143,16 @@ def _folder_sizes(folder: Path) -> tuple[int, ...]:
 
 def _print_files(console: Console, name: str, root: Path | None) -> None:
     """Prints where each file lies, and what to do if one is missing."""
+    from anytime.data.fetch import FILES
+
     files = _files(name, root)
+    if name in FORMS and None not in files.values():
+        console.print(f"read from {find_cifar10(name, root).form.title}")
     for filename, path in files.items():
         console.print(f"{filename}: {path or 'missing'}")
     if None in files.values():
-        roots = ", ".join(map(str, data_roots(root)))
-        console.print(f"Looked in {roots}. Run `anytime data fetch {name}` to download what is missing.")
+        do = f"Run `anytime data fetch {name}` to download what is missing." if name in FILES else "It cannot be fetched."
+        console.print(f"Looked in {', '.join(map(str, data_roots(root)))}. {do}")
 
 
 def _fetch(name: str, root: Path | None) -> None:

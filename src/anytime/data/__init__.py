@@ -1,4 +1,4 @@
-"""Images in memory: MNIST, digits, or a folder of pictures, each cut into train, validation and test.
+"""Images in memory: MNIST, digits, CIFAR-10, or a folder of pictures, each cut into train, validation and test.
 
 `open_images` is the whole of it. Importing this package does not import torch, so that it is fast.
 """

@@ -1,10 +1,11 @@
-"""Opens one picture file safely: whatever Pillow says against it becomes one error that names the file."""
+"""Opens one picture safely: whatever Pillow says against it becomes one error that names its file."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,12 @@ GRAY_MODES = ("1", "L", "LA")
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """Opens a picture; its pixels are decoded only when the body asks for them.
+
+    Args:
+        path: the file; or, for a picture in an archive, ARCHIVE/MEMBER, which an error names.
+        content: the bytes of a picture in an archive.
 
     Raises:
         AnytimeError: the file is missing, corrupt, of another format, or over `Image.MAX_IMAGE_PIXELS`.
@@ -29,7 +34,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(path if content is None else BytesIO(content), formats=FORMATS) as image:
                 yield image
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise AnytimeError(f"{path} holds more than the {Image.MAX_IMAGE_PIXELS:,} pixels allowed") from None
@@ -47,9 +52,14 @@ def read_header(path: Path) -> tuple[bool, tuple[int, int]]:
         AnytimeError: as `opened`, or it has more than 8 bits a channel.
     """
     with opened(path) as image:
-        if image.mode.startswith(("I", "F")):
-            raise AnytimeError(f"{path} has more than 8 bits a channel", "Convert it to 8 bits")
+        _check_depth(path, image)
         return image.mode in GRAY_MODES, image.size
+
+
+def _check_depth(path: Path, image: Image.Image) -> None:
+    """Refuses a picture of more than 8 bits a channel: Pillow would clip it."""
+    if image.mode.startswith(("I", "F")):
+        raise AnytimeError(f"{path} has more than 8 bits a channel", "Convert it to 8 bits")
 
 
 def decode(path: Path, gray: bool, size: int | None = None) -> Tensor:
@@ -58,7 +68,7 @@ def decode(path: Path, gray: bool, size: int | None = None) -> Tensor:
     Args:
         path: the file.
         gray: one channel if true, else RGB. An alpha channel is dropped.
-        size: if given, the shortest side is resized to this and the centre cropped to a square.
+        size: if given, the picture is brought to this size by `fit`.
 
     Returns:
         uint8 (C, H, W).
@@ -68,7 +78,36 @@ def decode(path: Path, gray: bool, size: int | None = None) -> Tensor:
     """
     with opened(path) as image:
         picture = image.convert("L" if gray else "RGB")
-        if size is not None:
-            picture = ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
-        pixels = torch.from_numpy(np.array(picture))
-    return pixels.unsqueeze(0) if gray else pixels.permute(2, 0, 1)
+        return to_pixels(picture if size is None else fit(picture, size))
+
+
+def decode_member(path: Path, content: bytes, side: int) -> Tensor:
+    """Decodes a picture of an archive, in colour.
+
+    Args:
+        path: what an error calls it, ARCHIVE/MEMBER.
+        content: its bytes.
+        side: the width and height that it has to have.
+
+    Returns:
+        uint8 (3, side, side).
+
+    Raises:
+        AnytimeError: as `read_header`, or it has another size.
+    """
+    with opened(path, content) as image:
+        _check_depth(path, image)
+        if image.size != (side, side):
+            raise AnytimeError(f"{path} is {image.width}×{image.height} pixels, not {side}×{side}")
+        return to_pixels(image.convert("RGB"))
+
+
+def fit(picture: Image.Image, size: int) -> Image.Image:
+    """Resizes the shortest side to `size`, by bicubic interpolation, and crops the centre to a square."""
+    return ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
+
+
+def to_pixels(picture: Image.Image) -> Tensor:
+    """Gives a picture of mode L or RGB as uint8 (C, H, W)."""
+    pixels = torch.from_numpy(np.array(picture))
+    return pixels.unsqueeze(0) if pixels.ndim == 2 else pixels.permute(2, 0, 1)

@@ -98,7 +98,7 @@ def _check_headers(files: list[Path], size: int | None) -> bool:
         other = "×".join(map(str, headers[odd][1]))
         raise AnytimeError(
             f"{files[odd]} is {other} pixels but {first} is {width}×{height}",
-            "Give a size to resize and crop all images to",
+            "Give --data.size N to resize and crop all images to N×N pixels",
         )
     return all(gray for gray, _ in headers)
 
