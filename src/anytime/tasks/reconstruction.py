@@ -64,10 +64,12 @@ def reconstructions(tokenizer: OrderedVQ, images: Tensor, codes: Tensor, progres
     return found
 
 
-def codebook_use(codes: Tensor, entries: int) -> CodebookUse:
-    """How codes (M, N) use a codebook of `entries`."""
-    counts = torch.bincount(codes.flatten(), minlength=entries)
-    return CodebookUse(entries, float((counts > 0).double().mean()), 2 ** entropy(counts))
+def codebook_use(codes: Tensor, entries: int, per_position: bool = False) -> CodebookUse:
+    """How codes (M, N) use a codebook of `entries`; or N of them, one for each position, of which the mean is given."""
+    columns = codes.T if per_position else codes.flatten()[None]
+    counts = torch.stack([torch.bincount(column, minlength=entries) for column in columns])
+    perplexities = [2 ** entropy(each) for each in counts]
+    return CodebookUse(entries, float((counts > 0).double().mean()), sum(perplexities) / len(perplexities))
 
 
 def entropy(counts: Tensor) -> float:

@@ -7,7 +7,7 @@ by gradient alone half of the codebook dies).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -42,8 +42,16 @@ class Codebook(nn.Module):
         return books[position, codes.clamp(min=0)] * (codes >= 0)[..., None]
 
 
-class TrainingQuantizer(nn.Module):
-    """The quantiser of a tokenizer in training: quantises what nested dropout kept, and learns the codebook from it.
+class Quantizer(Protocol):
+    """Quantises (B, N, D) vectors where `kept` (B, N) is true, and in training learns a codebook from them."""
+
+    def __call__(self, z: Tensor, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Straight-through vectors (B, N, D), zeros where dropped; codes (B, N), -1 where dropped; the commitment loss ()."""
+        ...
+
+
+class SharedQuantizer(nn.Module):
+    """Quantises what nested dropout kept, and learns one codebook for all positions from it.
 
     Args:
         codebook: where the learnt entries go after every step.
@@ -54,8 +62,8 @@ class TrainingQuantizer(nn.Module):
     def __init__(self, codebook: Codebook, commitment: float, decay: float) -> None:
         super().__init__()
         self.codebook = [codebook]  # in a list, so that it stays a part of the tokenizer alone
-        positions, entries, dimension = codebook.vectors.shape
-        self.quantizers = nn.ModuleList(_quantizer(dimension, entries, commitment, decay) for _ in range(positions))
+        _, entries, dimension = codebook.vectors.shape
+        self.quantizer = _quantizer(dimension, entries, commitment, decay)
 
     def forward(self, z: Tensor, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Quantises (B, N, D) where `kept` (B, N) is true.
@@ -63,27 +71,10 @@ class TrainingQuantizer(nn.Module):
         Returns:
             Straight-through vectors (B, N, D), zeros where dropped; codes (B, N), -1 where dropped; the commitment loss ().
         """
-        if len(self.quantizers) == 1:
-            vectors, codes, loss = self.quantizers[0](z, mask=kept)
-        else:
-            vectors, codes, loss = self._each_position(z, kept)
-        self._publish()
+        vectors, codes, loss = self.quantizer(z, mask=kept)
+        with torch.no_grad():
+            self.codebook[0].vectors.copy_(self.quantizer.codebook)
         return vectors * kept[..., None], codes.masked_fill(~kept, -1), loss.sum()
-
-    def _each_position(self, z: Tensor, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        vectors, codes = torch.zeros_like(z), torch.full(z.shape[:2], -1, device=z.device)
-        losses = z.new_zeros(())
-        for n, quantizer in enumerate(self.quantizers):
-            if kept[:, n].any():  # k-means and revival draw from the batch: they need at least one vector
-                vectors_n, codes_n, loss = quantizer(z[:, n : n + 1], mask=kept[:, n : n + 1])
-                vectors[:, n], codes[:, n] = vectors_n[:, 0], codes_n[:, 0]
-                losses = losses + loss.sum() * kept[:, n].sum() / kept.sum()
-        return vectors, codes, losses
-
-    @torch.no_grad()
-    def _publish(self) -> None:
-        for own, learnt in zip(self.codebook[0].vectors, self.quantizers, strict=True):
-            own.copy_(learnt.codebook)
 
 
 def _quantizer(dimension: int, entries: int, commitment: float, decay: float) -> Any:

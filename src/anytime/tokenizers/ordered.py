@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from anytime.errors import AnytimeError
 from anytime.networks.plain import PlainDecoder, PlainEncoder
 from anytime.networks.residual import GROUPS, ResidualDecoder, ResidualEncoder
-from anytime.tokenizers.codebook import Codebook, TrainingQuantizer
+from anytime.tokenizers.checks import check_codes, check_images
+from anytime.tokenizers.codebook import Codebook, Quantizer
 from anytime.tokenizers.truncation import Truncation
 
 
@@ -28,6 +29,7 @@ class OrderedVQConfig:
     """Shape and training of an `OrderedVQ`.
 
     Attributes:
+        kind: tells this tokenizer from others in a YAML file.
         codes: N, the number of codes when quantising by channel.
         codebook_size: K, entries of the codebook; a code costs log2(K) bits.
         quantization: one code per "channel" of the map (ordered), or per "spatial" position of it (an ablation).
@@ -49,6 +51,7 @@ class OrderedVQConfig:
         truncation: the law of the prefix lengths.
     """
 
+    kind: Literal["ordered"] = "ordered"
     codes: int = 32
     codebook_size: int = 256
     quantization: Literal["channel", "spatial"] = "channel"
@@ -126,16 +129,11 @@ class OrderedVQ(nn.Module):
         Raises:
             AnytimeError: there are too many codes, or values outside -1..K-1.
         """
-        if codes.ndim != 2 or not 1 <= codes.shape[1] <= self.num_codes:
-            raise AnytimeError(f"codes of shape {tuple(codes.shape)} should be (B, k) with 1 <= k <= {self.num_codes}")
-        if codes.numel() and not (int(codes.min()) >= -1 and int(codes.max()) < self.codebook_size):
-            raise AnytimeError(f"codes should lie in 0..{self.codebook_size - 1}, or be -1 where missing")
+        check_codes(codes, self.num_codes, self.codebook_size)
         codes = F.pad(codes, (0, self.num_codes - codes.shape[1]), value=-1)
         return self.render(self.codebook.look_up(codes), codes >= 0).clamp(0, 1)
 
-    def forward(
-        self, images: Tensor, quantizer: TrainingQuantizer, truncation: Truncation | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor, quantizer: Quantizer, truncation: Truncation | None) -> tuple[Tensor, Tensor, Tensor]:
         """One training pass: a random prefix of each image's codes is kept, and the image drawn from it.
 
         Args:
@@ -176,10 +174,7 @@ class OrderedVQ(nn.Module):
         Raises:
             AnytimeError: the images are of another size.
         """
-        if images.ndim == 3 and self.image[0] == 1:
-            images = images[:, None]
-        if images.ndim != 4 or tuple(images.shape[1:]) != tuple(self.image):
-            raise AnytimeError(f"images of shape {tuple(images.shape)} should be (B, {', '.join(map(str, self.image))})")
+        images = check_images(images, self.image)
         weight = next(self.encoder.parameters())
         floats = images.to(weight.device, weight.dtype)
         return floats / 255 if images.dtype == torch.uint8 else floats

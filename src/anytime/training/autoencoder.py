@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anytime.pictures.sheet import save_sheet
-from anytime.tokenizers.codebook import TrainingQuantizer
+from anytime.tokenizers.codebook import SharedQuantizer
 from anytime.tokenizers.distortion import mean_squared_error
 from anytime.tokenizers.ordered import OrderedVQ
+from anytime.tokenizers.position_codebooks import PositionQuantizer
 from anytime.tokenizers.truncation import Truncation
 from anytime.training.augment import jittered
 from anytime.training.objective import Objective
@@ -40,7 +41,8 @@ class AutoencoderObjective(Objective):
         super().__init__()
         config = tokenizer.config
         self.tokenizer = tokenizer
-        self.quantizer = TrainingQuantizer(tokenizer.codebook, config.commitment, config.decay)
+        kind = PositionQuantizer if config.per_position_codebook else SharedQuantizer
+        self.quantizer = kind(tokenizer.codebook, config.commitment, config.decay)
         self.validation, self.variance = validation, variance
         self.jitter = 0.0
         self.truncation: Truncation | None = config.truncation if config.ordered else None
