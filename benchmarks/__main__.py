@@ -7,7 +7,7 @@ import importlib
 
 from benchmarks.report import write
 
-ALL = ("budget", "deadline")
+ALL = ("budget", "deadline", "attention")
 
 
 def main() -> None:

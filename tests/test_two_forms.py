@@ -11,6 +11,7 @@ each_precision = pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e
 each_batch_size = pytest.mark.parametrize("batch", [1, 2, 5])
 
 
+@torch.no_grad()
 def steps(model: SequenceModel, tokens: Tensor, state: State, start: int = 0) -> list[Tensor]:
     """Outputs at `start`..N-1, the tokens before `start` being in the state, but for the last of them."""
     before = [None, *tokens.T]

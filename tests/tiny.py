@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from anytime.models.config import ModelConfig
 from anytime.models.model import Model
+from anytime.networks.config import TransformerConfig
+from anytime.networks.connection import RULES
 from anytime.networks.sequence import SequenceModel
-from anytime.networks.transformer import CausalTransformer, TransformerConfig
+from anytime.networks.transformer import CausalTransformer
 from anytime.tokenizers.ordered import OrderedVQ, OrderedVQConfig
 
 CODES, ENTRIES, CLASSES = 6, 7, 3
@@ -47,13 +49,19 @@ def tiny_tokenizer(image: tuple[int, int, int] = IMAGE, seed: int = 0, **fields:
 
 
 def tiny_prior(
-    vocabulary: int = ENTRIES, length: int = CODES, classes: int = CLASSES, seed: int = 0, **fields: Any
+    vocabulary: int = ENTRIES,
+    length: int | tuple[int, ...] = CODES,
+    classes: int = CLASSES,
+    seed: int = 0,
+    outputs: int | None = None,
+    coupled: int = 0,
+    **fields: Any,
 ) -> CausalTransformer:
     """A transformer of two layers; `fields` are those of its config."""
     config = TransformerConfig(**({"layers": 2, "width": 16, "heads": 2} | fields))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return randomised(CausalTransformer(config, vocabulary, length, classes), 0.3, seed)
+        return randomised(CausalTransformer(config, vocabulary, length, classes, outputs, coupled), 0.3, seed)
 
 
 def tiny_model(entries: int = ENTRIES, codes: int = CODES, classes: int = CLASSES, seed: int = 0) -> Model:
@@ -73,7 +81,28 @@ SEQUENCE_MODELS: dict[str, Callable[[], SequenceModel]] = {
     "transformer, linear attention": lambda: tiny_prior(attention="linear"),
     "transformer, linear attention, relu": lambda: tiny_prior(attention="linear", attention_options={"features": "relu"}),
     "transformer, momentum attention": lambda: tiny_prior(attention="momentum"),
+    "transformer, post-norm": lambda: tiny_prior(norm="post", activation="relu"),
+    "transformer, axes": lambda: tiny_prior(length=(3, 2), positions="axes"),
+    "transformer, joined positions, no start": lambda: tiny_prior(positions="joined", start=False, attention="linear"),
+    "transformer, mixture head": lambda: tiny_prior(outputs=9, attention="momentum"),
+    "transformer, tokens per position": lambda: tiny_prior(token_per_position=True),
+    "transformer, tokens per position, no start": lambda: tiny_prior(token_per_position=True, start=False),
+    "transformer, coupled channels": lambda: tiny_prior(256, (1, 2, 3), outputs=6, coupled=3),
+    "transformer, coupled channels, no start": lambda: tiny_prior(256, (1, 2, 3), outputs=6, coupled=3, start=False),
+    "transformer, momentum connection": lambda: tiny_prior(connection="momentum", connection_options={"mu": 0.6}),
+    "transformer, reweighted momentum connection, post-norm": lambda: tiny_prior(
+        connection="momentum", connection_options={"mu": 0.1, "step_size": 0.9, "reweighted": True}, norm="post"
+    ),
+    "transformer, momentum attention and connection": lambda: tiny_prior(
+        attention="momentum", connection="momentum", connection_options={"mu": 0.3}
+    ),
     "transformer, momentum 1": lambda: tiny_prior(attention="momentum", attention_options={"mu": 1.0, "gamma": 0.5}),
+}
+SEQUENCE_MODELS |= {
+    f"transformer, adaptive connection {rule}": lambda rule=rule: tiny_prior(
+        attention="momentum", connection="adaptive", connection_options={"rule": rule}
+    )
+    for rule in RULES
 }
 each_sequence_model = pytest.mark.parametrize("make", SEQUENCE_MODELS.values(), ids=SEQUENCE_MODELS.keys())
 

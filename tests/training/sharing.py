@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from anytime.files import write_tensors
 from anytime.models.model import Model
 from anytime.training.prior import CodeSet, PriorObjective
-from anytime.training.recipe import StageConfig
+from anytime.training.settings import StageConfig
 from anytime.training.trainer import Trainer
 from tiny import tiny_model, tiny_prior
 

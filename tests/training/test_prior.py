@@ -5,7 +5,8 @@ import torch
 from PIL import Image
 
 from anytime.data import open_images
-from anytime.models.scoring import score
+from anytime.models import scoring
+from anytime.models.scoring import entropies, score
 from anytime.training.prior import CodeSet, PriorObjective, coded
 from tiny import CODES, tiny_model
 
@@ -37,9 +38,9 @@ class Elsewhere(torch.Tensor):
 
 def test_codes_lie_on_the_cpu_wherever_the_tokenizer_is():
     codes = torch.arange(6).view(3, 2)
-    images = SimpleNamespace(images=None, labels=torch.arange(3))
-    made = coded(SimpleNamespace(encode=lambda images: codes.as_subclass(Elsewhere)), images)
-    assert type(made.codes) is torch.Tensor and made.labels.device.type == "cpu"
+    images = SimpleNamespace(images=torch.zeros(3, 1), labels=torch.arange(3))
+    made = coded(SimpleNamespace(encode=lambda images: codes.as_subclass(Elsewhere), codebook_size=6), images)
+    assert type(made.codes) is torch.Tensor and made.codes.tolist() == codes.tolist() and made.labels.device.type == "cpu"
 
 
 def test_codes_and_labels_are_brought_to_the_prior_batch_by_batch(monkeypatch):
@@ -51,14 +52,17 @@ def test_codes_and_labels_are_brought_to_the_prior_batch_by_batch(monkeypatch):
         seen.append((tuple(self.shape), *rest))
         return usual(self, *rest, **more)
 
+    monkeypatch.setattr(scoring, "TOKENS", 512 * CODES)
     monkeypatch.setattr(torch.Tensor, "to", to)
     score(model.prior, model.head, codes, labels)
     device = torch.device("cpu")
-    assert {((512, CODES), device), ((512,), device), ((188, CODES), device), ((188,), device)} <= set(seen)
+    brought = {((512, CODES), device, torch.int64), ((512,), device), ((188, CODES), device, torch.int64), ((188,), device)}
+    assert brought <= set(seen)
 
 
 def test_an_evaluation_keeps_no_graph_and_leaves_the_codes_alone():
     codes = coded(tiny_model().tokenizer, open_images("digits", "validation")).codes
     assert codes.shape == (200, CODES) and codes.device.type == "cpu"
-    nats, entropies = score(tiny_model().prior.requires_grad_(True), tiny_model().head, codes, None)
-    assert nats.shape == entropies.shape == codes.shape and not nats.requires_grad and nats.dtype == torch.float64
+    for measure in (score, entropies):
+        nats = measure(tiny_model().prior.requires_grad_(True), tiny_model().head, codes, None)
+        assert nats.shape == codes.shape and not nats.requires_grad and nats.dtype == torch.float64

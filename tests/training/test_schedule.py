@@ -5,8 +5,8 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from anytime.training.recipe import StageConfig
 from anytime.training.schedule import learning_rate
+from anytime.training.settings import StageConfig
 
 SCHEDULES = get_args(get_type_hints(StageConfig)["schedule"])
 STAGE = StageConfig(steps=100, learning_rate=0.5, warmup=10, final=0.1)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from anytime import __version__
 from anytime.errors import AnytimeError
 
-COMMANDS = ("models", "train", "sample", "vary", "evaluate", "data", "demo")
+COMMANDS = ("models", "train", "sample", "complete", "vary", "score", "evaluate", "data", "demo")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,8 @@
 """Draws samples at one or several budgets, or within a deadline.
 
 A budget with a point is a fraction (0.25, 1.0), one without is a number of codes (8). Writes samples.png, samples.npz and
-samples.json. The codes at a small budget are the first codes of a large one, so samples can be continued: --resume.
+samples.json. The codes at a small budget are the first codes of a large one, so samples can be continued: --resume. The codes
+of a model of raw bytes are bytes, row after row: --fill says what stands for those beyond a budget.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deadline", type=float, metavar="MS", help="milliseconds until the decoded samples are there")
     parser.add_argument("--resume", type=Path, metavar="NPZ", help="go on with the samples of an earlier samples.npz")
     parser.add_argument("--label", type=int, action="append", help="class of all samples; repeated: classes in turn")
+    parser.add_argument("--fill", choices=("mean", "blank"), help="what stands for missing bytes (default: the model's own)")
+    parser.add_argument("--batch-size", type=int, default=256, help="samples drawn together (default: 256)")
     add_drawing(parser)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the results (default: out)")
 
@@ -46,26 +49,22 @@ def run(args: argparse.Namespace) -> int:
     """Draws, writes the files and prints where they are."""
     from rich.console import Console
 
+    from anytime.cli.progress import Bar
     from anytime.models.directory import load
-    from anytime.tasks.sample import resume_to_files, sample_to_files
+    from anytime.tasks.sample import resume_to_files, sample_to_files, set_fill
 
     model = load(args.model, args.device)
+    set_fill(model, args.fill)
     budgets = args.budget or [1.0]
-    if args.resume:
-        _refuse_with_resume(args)
-        report = resume_to_files(model, args.resume, budgets, args.out, deadline=args.deadline)
-    else:
-        labels = args.label and [args.label[i % len(args.label)] for i in range(args.n)]
-        report = sample_to_files(
-            model,
-            args.n,
-            budgets,
-            args.out,
-            deadline=args.deadline,
-            seed=args.seed,
-            labels=labels,
-            **drawing(args),
-        )
+    with Bar("sampling") as bar:
+        options = {"deadline": args.deadline, "batch_size": args.batch_size, "progress": bar}
+        if args.resume:
+            _refuse_with_resume(args)
+            report = resume_to_files(model, args.resume, budgets, args.out, **options)
+        else:
+            labels = args.label and [args.label[i % len(args.label)] for i in range(args.n)]
+            options |= {"seed": args.seed, "labels": labels, **drawing(args)}
+            report = sample_to_files(model, args.n, budgets, args.out, **options)
     console = Console(highlight=False, soft_wrap=True)
     for row in report["budgets"]:
         times = f"{row['prior_ms']:.1f} ms in the prior, {row['decode_ms']:.1f} ms to decode"

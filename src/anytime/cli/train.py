@@ -1,13 +1,15 @@
 """Trains a model by a recipe, from raw data to a model directory.
 
 Any field of the recipe can be set: --SECTION.FIELD VALUE, for instance --tokenizer.codes 16 or --run.precision bf16-mixed.
-Sections: data, tokenizer (with tokenizer.truncation), prior, pretrain, order, polish, fit_prior, run.
+Sections: data, tokenizer (with tokenizer.truncation), prior, pretrain, order, polish, fit_prior, run;
+where there is a network alone: data, tokenizer, network, head, fit, run.
 Ctrl-C saves; --resume goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -50,7 +52,15 @@ def run(args: argparse.Namespace) -> int:
         return 130
     if int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))):
         return 0  # of several processes one speaks
-    sys.stdout.write(f"{made.name}: {made}\n")
-    if recipe.kind == "ordered":
-        sys.stdout.write(f"try: anytime sample {made} -n 16 --budget 0.25 --budget 1.0 --out out\n")
+    sys.stdout.write(f"{made.name}: {made}\n{_afterword(recipe.kind, made)}")
     return 0
+
+
+def _afterword(kind: str, made: Path) -> str:
+    """A line on what can be done with what was made, or on what it can do itself; none for the other kinds."""
+    if kind == "ordered":
+        return f"try: anytime sample {made} -n 16 --budget 0.25 --budget 1.0 --out out\n"
+    if kind == "copy":
+        report = json.loads(made.read_text(encoding="utf-8"))
+        return f"accuracy: {report['accuracy']:.4f} in parallel, {report['accuracy_by_steps']:.4f} step by step\n"
+    return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,13 @@ class Categorical:
     def log_prob(self, logits: Tensor, tokens: Tensor) -> Tensor:
         """Natural logarithm of p(token): logits (..., V), tokens (...) int64 -> (...)."""
         return logits.log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
+
+    def initialise(self, output: nn.Module) -> None:
+        """Logits may start anywhere near nought."""
+
+    def log_probs(self, logits: Tensor) -> Tensor:
+        """Of all tokens: (..., V) -> (..., V)."""
+        return logits.log_softmax(-1)
 
     def sample(self, logits: Tensor, uniform: Tensor) -> Tensor:
         """Inverts the distribution function: logits (B, V) and one uniform number a row (B,) float64 -> tokens (B,).

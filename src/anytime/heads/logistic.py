@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 LEVELS = 256
 HALF_BIN = 1 / 255
 SMALLEST_LOG_SCALE = -7.0
+START = -2.3  # of the log scales: a tenth of the range of means
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,31 @@ class LogisticMixture:
         every = torch.arange(LEVELS, device=parameters.device)
         return self.log_prob(parameters[..., None, :], every.expand(*parameters.shape[:-1], LEVELS))
 
+    def initialise(self, output: nn.Module) -> None:
+        """Spreads the means over the bytes and makes the scales a tenth of them: components that start alike stay alike."""
+        if isinstance(output.bias, Tensor):
+            means = torch.linspace(-1, 1, self.components)
+            with torch.no_grad():
+                output.bias[..., : self.parameters] = torch.cat([torch.zeros_like(means), means, torch.full_like(means, START)])
+
     def sample(self, parameters: Tensor, uniform: Tensor) -> Tensor:
-        """Inverts the distribution function: parameters (B, 3 K), one uniform number a row (B,) float64 -> bytes (B,)."""
+        """One uniform number chooses the component, and what is left of it the place in it: O(K) a byte.
+
+        Args:
+            parameters: (B, 3 K).
+            uniform: in [0, 1), (B,) float64.
+
+        Returns:
+            Bytes (B,) int64.
+        """
         logits, means, scales = self._split(parameters.double())
-        bounds = (torch.arange(LEVELS - 1, device=parameters.device) + 0.5) / 127.5 - 1
-        below = torch.sigmoid((bounds[:, None] - means[:, None]) / scales[:, None])  # (B, 255, K)
-        cumulative = (below * logits.softmax(-1)[:, None]).sum(-1)
-        return torch.searchsorted(cumulative, uniform[:, None], right=True)[:, 0]
+        weights = logits.softmax(-1)
+        ends = weights.cumsum(-1)
+        chosen = (ends <= uniform[:, None] * ends[:, -1:]).sum(-1, keepdim=True).clamp(max=self.components - 1)
+        mean, scale, weight, end = (part.gather(-1, chosen)[:, 0] for part in (means, scales, weights, ends))
+        within = ((uniform - (end - weight)) / weight).clamp(1e-12, 1 - 1e-12)
+        y = mean + scale * torch.logit(within)
+        return ((y + 1) * 127.5).round().clamp(0, LEVELS - 1).long()
 
     def mode(self, parameters: Tensor) -> Tensor:
         """The most likely byte: (..., 3 K) -> (...)."""

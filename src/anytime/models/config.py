@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from anytime.errors import AnytimeError
-from anytime.networks.transformer import TransformerConfig
+from anytime.heads import HeadConfig
+from anytime.networks.config import TransformerConfig
 from anytime.sampling.filters import Filters
 from anytime.tokenizers.ordered import OrderedVQConfig
+from anytime.tokenizers.pixels import PixelsConfig
 
 T = TypeVar("T")
 FORMAT = 1
@@ -23,21 +26,23 @@ class ModelConfig:
     Attributes:
         name: of the model.
         image: (C, H, W) of the images.
-        tokenizer: shape of the autoencoder.
+        tokenizer: what makes images codes: an autoencoder, or raw pixels.
         prior: shape of the transformer.
         classes: names of the labels; empty for an unconditional prior.
         data: the data set it was trained on, which `evaluate` takes by default.
         sampling: temperature, guidance and the like, where a caller does not say.
+        head: the distribution of one byte, for models of raw pixels.
         format: version of the directory layout.
     """
 
     name: str
     image: list[int]
-    tokenizer: OrderedVQConfig
+    tokenizer: OrderedVQConfig | PixelsConfig
     prior: TransformerConfig
     classes: list[str] = field(default_factory=list)
     data: str = ""
     sampling: Filters = field(default_factory=Filters)
+    head: HeadConfig = field(default_factory=HeadConfig)
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,6 +71,8 @@ def build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
 def _field(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return build(hint, value, where)
+    if get_origin(hint) is UnionType:
+        return _one_of(get_args(hint), value, where)
     if get_origin(hint) is Literal and value not in get_args(hint):
         raise AnytimeError(f"{where} should be one of {', '.join(map(str, get_args(hint)))}, not {value!r}")
     if get_origin(hint) is list:
@@ -76,3 +83,12 @@ def _field(hint: Any, value: Any, where: str) -> Any:
     if plain is not None and (not isinstance(value, plain) or (hint is not bool and isinstance(value, bool))):
         raise AnytimeError(f"{where} should be {hint.__name__}, not {value!r}")
     return value
+
+
+def _one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    """The dataclass whose `kind` the mapping names; the first one if it names none, as older files do not."""
+    named = {kind.kind: kind for kind in kinds}
+    chosen = value.get("kind", kinds[0].kind) if isinstance(value, Mapping) else kinds[0].kind
+    if chosen not in named:
+        raise AnytimeError(f"{where} is of the unknown kind {chosen!r}", f"The kinds are: {', '.join(named)}")
+    return build(named[chosen], value, where)

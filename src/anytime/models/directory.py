@@ -50,15 +50,13 @@ def load(name: str | Path, device: str = "cpu") -> Model:
         AnytimeError: there is no such model, or a file of it is missing, corrupt or does not fit the config.
     """
     from anytime.models.model import Model
-    from anytime.networks.transformer import CausalTransformer
-    from anytime.tokenizers.ordered import OrderedVQ
+    from anytime.models.parts import make_prior, make_tokenizer
 
     folder, device = find(name), _device(device)
     config = read_config(folder)
-    channels, height, width = config.image
     try:
-        tokenizer = OrderedVQ(config.tokenizer, (channels, height, width))
-        prior = CausalTransformer(config.prior, tokenizer.codebook_size, tokenizer.num_codes, len(config.classes))
+        tokenizer = make_tokenizer(config)
+        prior = make_prior(config, tokenizer)
     except (AnytimeError, ArithmeticError, RuntimeError, ValueError) as error:
         raise AnytimeError(f"{folder / CONFIG} is of a model that cannot be ({error})") from None
     for part, module in {"tokenizer": tokenizer, "prior": prior}.items():

@@ -1,44 +1,36 @@
-"""A model: an ordered tokenizer and its prior, and every way to draw from them.
+"""A model: a tokenizer and the prior of its codes, and every way to draw from them.
 
 model = anytime.load("mnist-ordered")
 model.sample(64, budget=0.25)         a quarter of the codes
 model.sample(64, deadline=50)         what can be done in 50 ms
 model.stream(8)                       every prefix, as it comes
 model.resume(samples, budget=1.0)     more codes for what was stopped early
-model.vary(codes, keep=4, n=8)        the first codes kept, the rest drawn anew
+model.complete(codes[:, :4])          each row goes on from codes of its own
+model.vary(codes, keep=4, n=8)        one image's first codes, the rest drawn n times
 """
 
 from __future__ import annotations
 
 import time
 import zlib
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from anytime.errors import AnytimeError
-from anytime.heads.categorical import Categorical
-from anytime.models.config import ModelConfig
+from anytime.models.drawing import BATCH, Drawing, Progress
+from anytime.models.given import Labels, check_batch_size, check_prefix, filters_of, first_codes, indices_of, labels_of
 from anytime.models.samples import Batch, Partial, Samples, joined, reordered
-from anytime.networks.transformer import CausalTransformer
-from anytime.pictures.sheet import channels_last
-from anytime.sampling.budget import Budget, Clock, Deadline, Stop, lengths, one_length
-from anytime.sampling.decode import Decoding, finish, run
-from anytime.sampling.filters import Filters
-from anytime.sampling.seeds import VARIATIONS, draw_labels, uniforms
-from anytime.tokenizers.ordered import OrderedVQ
-
-Labels = int | Sequence[int] | Tensor | None
+from anytime.sampling.budget import Budget, Stop, lengths, one_length
+from anytime.sampling.decode import run
+from anytime.sampling.recompute import Recomputed
+from anytime.sampling.seeds import COMPLETIONS, VARIATIONS
 
 
-class Model:
-    """An ordered tokenizer and the prior of its codes.
+class Model(Drawing):
+    """A tokenizer, ordered or of raw pixels, and the prior of its codes.
 
     Args:
         config: name, image shape, class names.
@@ -46,20 +38,10 @@ class Model:
         prior: p(codes | label).
     """
 
-    def __init__(self, config: ModelConfig, tokenizer: OrderedVQ, prior: CausalTransformer) -> None:
-        self.config, self.tokenizer, self.prior = config, tokenizer, prior
-        self.head = Categorical(tokenizer.codebook_size)
-        self._clocks: dict[tuple[int, bool], Clock] = defaultdict(Clock)
-
     @property
     def name(self) -> str:
         """Name of the model."""
         return self.config.name
-
-    @property
-    def num_codes(self) -> int:
-        """N, the full length."""
-        return self.tokenizer.num_codes
 
     @property
     def classes(self) -> int:
@@ -70,14 +52,9 @@ class Model:
     def fingerprint(self) -> str:
         """A checksum of the weights: samples are of a model, not of a name."""
         checksum = 0
-        for tensor in (self.tokenizer.codebook.vectors, *self.prior.parameters()):
+        for tensor in (*self.tokenizer.buffers(), *self.prior.parameters()):
             checksum = zlib.crc32(tensor.detach().cpu().contiguous().numpy().tobytes(), checksum)
         return f"{checksum:08x}"
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.prior.start.device
 
     def to(self, device: torch.device | str) -> Model:
         """Moves the weights; returns the model."""
@@ -85,6 +62,12 @@ class Model:
         self.prior.to(device)
         self._clocks.clear()
         return self
+
+    def recomputing(self) -> Model:
+        """The same model with the same weights, drawing by its parallel form: the same samples, far slower."""
+        model = Model(self.config, self.tokenizer, self.prior)
+        model.drawn_by = Recomputed(self.prior)
+        return model
 
     def sample(
         self,
@@ -96,7 +79,8 @@ class Model:
         seed: int = 0,
         labels: Labels = None,
         first_index: int = 0,
-        batch_size: int = 256,
+        batch_size: int = BATCH,
+        progress: Progress | None = None,
         **filters: Any,
     ) -> Samples:
         """Draws n samples.
@@ -110,20 +94,17 @@ class Model:
             labels: a class for all or for each sample, -1 for none; by default each sample's class is drawn from its seed.
             first_index: index of the first sample, to go on where an earlier call ended.
             batch_size: samples drawn together; with a deadline or `stop` all n are, and memory grows with n.
+            progress: called after each code of each batch, with the number of codes it has.
             **filters: temperature, top_k, top_p, guidance, see `Filters`; by default those of the model's config.
 
         Raises:
             AnytimeError: a budget, label or filter is out of range.
         """
         started = time.perf_counter()
-        indices = _indices(n, first_index)
-        wanted = lengths(budget, self.num_codes, n)
-        if batch_size < 1:
-            raise AnytimeError(f"cannot draw {batch_size} samples at a time", "Choose a batch size of at least one")
-        batch = Batch(int(seed), list(indices), self._labels(labels, seed, indices), wanted, self._filters(filters))
+        batch = self._batch(indices_of(n, first_index), budget, seed, labels, filters)
         if deadline is not None or stop is not None:
-            return self._draw(batch, self._deadline(deadline, started, batch), stop)
-        return joined([self._draw(batch.part(rows)) for rows in torch.arange(n).split(batch_size)])
+            return self.draw(batch, self._deadline(deadline, started, batch), stop, progress)
+        return self.draw_all(batch, batch_size, progress)
 
     def stream(
         self,
@@ -150,15 +131,12 @@ class Model:
         Raises:
             AnytimeError: a budget, label or filter is out of range, or a budget of `at` is beyond `budget`.
         """
-        indices = _indices(n, first_index)
+        indices = indices_of(n, first_index)
         marks = {one_length(each, self.num_codes) for each in at} if at is not None else set(range(1, self.num_codes + 1))
         length = one_length(budget, self.num_codes) if budget is not None else max(marks, default=1)
         if at is not None and (not marks or max(marks) > length):
             raise AnytimeError(f"cannot yield at {list(at)} within {length} codes", "Give budgets up to the one to stop at")
-        wanted = torch.full((n,), length)
-        return self._stream(
-            Batch(int(seed), list(indices), self._labels(labels, seed, indices), wanted, self._filters(filters)), marks
-        )
+        return self._stream(self._batch(indices, length, seed, labels, filters), marks)
 
     def _stream(self, batch: Batch, marks: set[int]) -> Iterator[Partial]:
         decoding = self._decoding(batch)
@@ -166,7 +144,15 @@ class Model:
             if decoding.position in marks:
                 yield Partial(decoding.position, decoding.tokens[:, : decoding.position].cpu().clone(), self.decode)
 
-    def resume(self, samples: Samples, budget: Budget = None, *, deadline: float | None = None, batch_size: int = 256) -> Samples:
+    def resume(
+        self,
+        samples: Samples,
+        budget: Budget = None,
+        *,
+        deadline: float | None = None,
+        batch_size: int = BATCH,
+        progress: Progress | None = None,
+    ) -> Samples:
         """Goes on with samples that were stopped: the same codes as if they had never been.
 
         The codes so far are fed to the prior at once, so this works in another process and from a file as well. Samples of
@@ -177,11 +163,13 @@ class Model:
             budget: as for `sample`.
             deadline: milliseconds from this call.
             batch_size: samples drawn together; with a deadline a whole group is.
+            progress: as for `sample`.
 
         Raises:
             AnytimeError: the budget is below what the samples have already.
         """
         started = time.perf_counter()
+        check_batch_size(batch_size)
         wanted = lengths(budget, self.num_codes, len(samples))
         if bool((wanted < samples.lengths).any()):
             raise AnytimeError(f"the samples have up to {int(samples.lengths.max())} codes already", "Give a larger budget")
@@ -193,8 +181,38 @@ class Model:
         for left, rows in zip(range(len(groups), 0, -1), groups, strict=True):
             part = batch.part(rows, int(samples.lengths[rows[0]]))
             share = None if deadline is None else _share(deadline, started, left)
-            parts.append(self._draw(part, self._deadline(share, started, part)))
+            parts.append(self.draw(part, self._deadline(share, started, part), progress=progress))
         return reordered(joined(parts), torch.cat(groups).argsort()).after(samples)
+
+    def complete(
+        self,
+        prefix: Tensor,
+        budget: Budget = None,
+        *,
+        seed: int = 0,
+        labels: Labels = None,
+        first_index: int = 0,
+        batch_size: int = BATCH,
+        progress: Progress | None = None,
+        **filters: Any,
+    ) -> Samples:
+        """Goes on from codes that are given, each row from its own.
+
+        Args:
+            prefix: the first codes of n images, (n, j) int64, 0 <= j <= N.
+            budget: length of the results, not below j.
+            seed: completion i depends on (row i of the prefix, seed, i), and not as sample i does.
+            labels: as for `sample`.
+            first_index: as for `sample`.
+            batch_size: rows drawn together.
+            progress: as for `sample`.
+            **filters: see `Filters`.
+
+        Raises:
+            AnytimeError: a budget, label or filter is out of range, or the prefix is not of codes.
+        """
+        batch = self._batch(indices_of(len(prefix), first_index), budget, seed, labels, filters, prefix, COMPLETIONS)
+        return self.draw_all(batch, batch_size, progress)
 
     def vary(
         self,
@@ -221,95 +239,26 @@ class Model:
         Raises:
             AnytimeError: `keep` or a budget is out of range, or the codes to keep are not those of one image.
         """
-        indices, kept = _indices(n), self._kept(codes, keep)
-        wanted = lengths(budget, self.num_codes, n)
-        if bool((wanted < keep).any()):
-            raise AnytimeError(f"cannot keep {keep} codes within a budget of {int(wanted.min())}", "Give a larger budget")
-        labels = self._labels(-1 if label is None else label, seed, indices)
-        batch = Batch(int(seed), list(indices), labels, wanted, self._filters(filters), kept.expand(n, -1), VARIATIONS)
-        return joined([self._draw(batch.part(rows, keep)) for rows in torch.arange(n).split(256)])
+        kept = first_codes(codes, keep, self.num_codes).expand(n, -1)
+        batch = self._batch(indices_of(n), budget, seed, -1 if label is None else label, filters, kept, VARIATIONS)
+        return self.draw_all(batch)
 
-    def decode(self, codes: Tensor, batch_size: int = 512) -> NDArray[np.uint8]:
-        """Codes (n, k), -1 where missing, to pictures: uint8 (n, H, W) or (n, H, W, 3), `batch_size` at a time."""
-        with torch.inference_mode():
-            images = [self.tokenizer.decode(chunk.to(self.device)) for chunk in codes.split(batch_size)]
-            pixels = [(image * 255).round_().to(torch.uint8).cpu().numpy() for image in images]
-        return channels_last(np.concatenate(pixels))
-
-    def _draw(self, batch: Batch, limit: Deadline | None = None, stop: Stop | None = None) -> Samples:
-        """Draws one batch: runs the loop, then decodes."""
-        clock, decoding = self._clock(batch), self._decoding(batch)
-        step_ms = [0.0] * decoding.position
-        for seconds in run(decoding, batch.lengths, clock.step, limit, stop):
-            step_ms.append(1000 * seconds)
-            if limit is not None and not clock.decode.count:
-                self._timed_decode(decoding.tokens[:, : decoding.position], clock)  # tells what the last decode will cost
-        reached = batch.lengths.clamp(max=decoding.position)
-        codes = finish(decoding.tokens, reached).cpu().clone()
-        data, decode_ms = self._timed_decode(codes, clock)
-        return Samples(
-            codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, step_ms, decode_ms, batch.stream
-        )
-
-    def _timed_decode(self, codes: Tensor, clock: Clock) -> tuple[NDArray[np.uint8], float]:
-        started = time.perf_counter()
-        data = self.decode(codes)
-        clock.decode.observe(time.perf_counter() - started)
-        return data, 1000 * (time.perf_counter() - started)
-
-    def _decoding(self, batch: Batch) -> Decoding:
-        uniform = uniforms(batch.seed, batch.indices, self.num_codes, batch.stream).to(self.device)
-        labels = None if batch.labels is None else batch.labels.to(self.device)
-        prefix = None if batch.prefix is None else batch.prefix.to(self.device)
-        return Decoding(self.prior, self.head, uniform, labels, batch.filters, prefix)
-
-    def _deadline(self, milliseconds: float | None, started: float, batch: Batch) -> Deadline | None:
-        return None if milliseconds is None else Deadline(milliseconds, self._clock(batch), started)
-
-    def _filters(self, given: dict[str, Any]) -> Filters:
-        """What the caller gave, over the model's own defaults."""
-        unknown = given.keys() - vars(self.config.sampling).keys()
-        if unknown:
-            raise AnytimeError(f"there is no way of sampling {min(unknown)!r}", "Give temperature, top_k, top_p or guidance")
-        return replace(self.config.sampling, **given)
-
-    def _clock(self, batch: Batch) -> Clock:
-        return self._clocks[len(batch.indices), batch.filters.guided]
-
-    def _kept(self, codes: Tensor, keep: int) -> Tensor:
-        """The first codes of one image, (1, keep)."""
-        codes = codes[None] if codes.ndim == 1 else codes
-        if codes.ndim != 2 or len(codes) != 1:
-            raise AnytimeError(f"codes to keep should be those of one image, not of shape {tuple(codes.shape)}")
-        most = min(codes.shape[1], self.num_codes - 1)
-        if not 0 <= keep <= most:
-            raise AnytimeError(f"cannot keep {keep} codes", f"Keep 0 to {most}")
-        kept = codes[:, :keep]
-        if bool(((kept < 0) | (kept >= self.tokenizer.codebook_size)).any()):
-            raise AnytimeError(f"cannot keep {kept[0].tolist()}: codes lie in 0..{self.tokenizer.codebook_size - 1}")
-        return kept
-
-    def _labels(self, labels: Labels, seed: int, indices: Sequence[int]) -> Tensor | None:
-        if not self.classes:
-            if labels is not None and bool((torch.as_tensor(labels) != -1).any()):
-                raise AnytimeError(f"{self.name} was trained without labels", "Leave the label out")
-            return None
-        if labels is None:
-            return draw_labels(seed, indices, self.classes)
-        given = torch.as_tensor(labels, dtype=torch.int64)
-        given = given.expand(len(indices)) if given.ndim == 0 else given
-        if given.shape != (len(indices),) or bool((given < -1).any()) or bool((given >= self.classes).any()):
-            raise AnytimeError(
-                f"labels should be {len(indices)} numbers in 0..{self.classes - 1}, or -1 for none",
-                f"The classes of {self.name} are: {', '.join(self.config.classes)}",
-            )
-        return given
-
-
-def _indices(n: int, first: int = 0) -> range:
-    if n < 1:
-        raise AnytimeError(f"cannot draw {n} samples", "Ask for at least one")
-    return range(first, first + n)
+    def _batch(
+        self,
+        indices: range,
+        budget: Budget,
+        seed: int,
+        labels: Labels,
+        filters: dict[str, Any],
+        prefix: Tensor | None = None,
+        stream: int = 0,
+    ) -> Batch:
+        """What a caller asked for, checked."""
+        wanted = lengths(budget, self.num_codes, len(indices))
+        if prefix is not None:
+            check_prefix(prefix, wanted, self.num_codes, self.tokenizer.codebook_size)
+        given = labels_of(self.config, labels, seed, indices)
+        return Batch(int(seed), list(indices), given, wanted, filters_of(self.config, filters), prefix, stream)
 
 
 def _share(deadline: float, started: float, left: int) -> float:

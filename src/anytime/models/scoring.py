@@ -2,40 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import torch
 from torch import Tensor
 
-from anytime.heads.categorical import Categorical
+from anytime.heads import Head
 from anytime.networks.transformer import CausalTransformer
 
-BATCH = 512
+TOKENS = 40_000  # that are scored at once, which bounds the memory whatever the length of a sequence
 
 
 @torch.no_grad()
-def score(prior: CausalTransformer, head: Categorical, codes: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+def score(
+    prior: CausalTransformer,
+    head: Head,
+    codes: Tensor,
+    labels: Tensor | None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Tensor:
     """Scores every code given the codes before it.
 
     Args:
         prior: on any device; the codes are brought to it, a batch at a time.
         head: of the prior.
-        codes: (n, N) int64.
+        codes: (n, N) of integers.
         labels: (n,) int64, -1 for none, or None.
+        progress: called with the number of sequences that are done.
 
     Returns:
-        -log p(code) and the entropy of p, both in nats, (n, N) float64 on the CPU.
+        -log p(code) in nats, (n, N) float64 on the CPU.
     """
-    parts = [_score(prior, head, codes[rows], None if labels is None else labels[rows]) for rows in _batches(len(codes))]
-    nats, entropies = zip(*parts, strict=True)
-    return torch.cat(nats), torch.cat(entropies)
+    parts = []
+    for rows, chosen, parameters in _batches(prior, codes, labels):
+        parts.append(-head.log_prob(parameters, chosen).cpu().double())
+        progress(len(rows))
+    return torch.cat(parts)
 
 
-def _score(prior: CausalTransformer, head: Categorical, codes: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-    device = prior.start.device
-    codes = codes.to(device)
-    logits = prior(codes, None if labels is None else labels.to(device)).double()
-    entropies = torch.special.entr(logits.softmax(-1)).sum(-1)
-    return -head.log_prob(logits, codes).cpu(), entropies.cpu()
+@torch.no_grad()
+def entropies(prior: CausalTransformer, head: Head, codes: Tensor, labels: Tensor | None) -> Tensor:
+    """What the prior expects each code to cost, given the codes before it: nats, (n, N) float64. Arguments as for `score`."""
+    return torch.cat([_entropy(head.log_probs(parameters)).cpu().double() for _, _, parameters in _batches(prior, codes, labels)])
 
 
-def _batches(size: int) -> tuple[Tensor, ...]:
-    return torch.split(torch.arange(size), BATCH)
+def _entropy(logs: Tensor) -> Tensor:
+    entropy: Tensor = torch.special.entr(logs.exp()).sum(-1)
+    return entropy
+
+
+def _batches(prior: CausalTransformer, codes: Tensor, labels: Tensor | None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Rows, their codes (B, N) int64 and the parameters of their distributions (B, N, P), on the device of the prior."""
+    size = max(1, TOKENS // codes.shape[1])
+    for rows in torch.arange(len(codes)).split(size):
+        chosen = codes[rows].to(prior.device, torch.int64)
+        yield rows, chosen, prior(chosen, None if labels is None else labels[rows].to(prior.device))

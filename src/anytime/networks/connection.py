@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -39,17 +39,17 @@ def first_carry(x: Tensor) -> Carry:
 class Connection(Protocol):
     """Joins the attention output g to x: (..., D) each."""
 
-    def __call__(self, x: Tensor, g: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-        """The stream after the layer, and what the next layer gets."""
+    def __call__(self, x: Tensor, g: Tensor, carry: Carry | None) -> tuple[Tensor, Carry | None]:
+        """The stream after the layer, and what the next layer gets; the first one gets None."""
         ...
 
 
 class Plain(nn.Module):
     """x + g."""
 
-    def forward(self, x: Tensor, g: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+    def forward(self, x: Tensor, g: Tensor, carry: Carry | None) -> tuple[Tensor, Carry | None]:
         """Adds."""
-        return x + g, carry
+        return x + g, None
 
 
 class Momentum(nn.Module):
@@ -67,8 +67,9 @@ class Momentum(nn.Module):
         self.mu, self.step_size = mu, step_size
         self.maps = nn.ModuleList([nn.Linear(width, width), nn.Linear(width, width)]) if reweighted else None
 
-    def forward(self, x: Tensor, g: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+    def forward(self, x: Tensor, g: Tensor, carry: Carry | None) -> tuple[Tensor, Carry | None]:
         """One step with momentum."""
+        carry = first_carry(x) if carry is None else carry
         velocity = self.momentum(g, carry) * carry.velocity - g
         stream, moved = (x, velocity) if self.maps is None else (self.maps[0](x), self.maps[1](velocity))
         return stream - self.step_size * moved, Carry(velocity, g)
@@ -160,3 +161,22 @@ RULES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "hs": _hestenes_stiefel,
     "dy": _dai_yuan,
 }
+
+
+CONNECTIONS: dict[str, Callable[..., Connection]] = {"momentum": Momentum, "adaptive": Adaptive}
+
+
+def make_connection(kind: str, width: int, options: dict[str, Any]) -> Connection:
+    """A connection by its name: "plain", "momentum" or "adaptive".
+
+    Raises:
+        AnytimeError: there is none of that name, or it has no such option.
+    """
+    if kind == "plain" and not options:
+        return Plain()
+    if kind not in CONNECTIONS:
+        raise AnytimeError(f"there is no connection {kind!r} with options {options}", "Choose from: plain, momentum, adaptive")
+    try:
+        return CONNECTIONS[kind](width, **options)
+    except TypeError as error:
+        raise AnytimeError(f"a {kind} connection cannot be made with {options} ({error})") from None

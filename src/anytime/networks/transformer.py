@@ -1,122 +1,103 @@
-"""The causal transformer over codes: the prior p(z_1, ..., z_N | label) of an ordered tokenizer.
+"""The causal transformer: p(token t | tokens before t, label), over the codes of a tokenizer or the bytes of an image.
 
-Pre-norm (Xiong et al. 2020), learned positions, GELU. A start token stands before the first code, so p(z_1) is modelled
-too. The class label is added at every position; one more row of its table means "no label", which training shows to a share
-of the samples so that classifier-free guidance (Ho & Salimans 2022) can subtract the unconditional prediction.
+The class label is added at every position; one more row of its table means "no label", which training shows to a share of the
+samples so that classifier-free guidance (Ho & Salimans 2022) can subtract the unconditional prediction.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from anytime.networks.attention import Memory, make_attention
-
-
-@dataclass(frozen=True)
-class TransformerConfig:
-    """Shape of a causal transformer.
-
-    Attributes:
-        layers: number of blocks.
-        width: width of the residual stream, a multiple of `heads`.
-        heads: attention heads.
-        expansion: width of the feed-forward layer over `width`.
-        dropout: of the residual branches and of the embedding.
-        attention: "softmax", "linear" or "momentum".
-        attention_options: of that attention: {"mu": 0.6, "gamma": 0.9} for momentum.
-        attention_dropout: of the attention weights; softmax only, the other forms have none.
-        activation_dropout: after the feed-forward non-linearity.
-        tied: whether the output shares the token embedding.
-        label_dropout: share of training samples whose label is hidden.
-    """
-
-    layers: int = 4
-    width: int = 128
-    heads: int = 4
-    expansion: int = 4
-    dropout: float = 0.1
-    attention: str = "softmax"
-    attention_options: dict[str, Any] = field(default_factory=dict)
-    attention_dropout: float = 0.0
-    activation_dropout: float = 0.0
-    tied: bool = False
-    label_dropout: float = 0.1
-
-
-class Block(nn.Module):
-    """x + attention(norm(x)), then x + feed-forward(norm(x)); (B, T, D) -> (B, T, D)."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        width, hidden = config.width, config.expansion * config.width
-        self.attention_norm = nn.LayerNorm(width)
-        self.attention = make_attention(config.attention, width, config.heads, config.attention_dropout, config.attention_options)
-        self.feed_forward_norm = nn.LayerNorm(width)
-        self.feed_forward = nn.Sequential(
-            nn.Linear(width, hidden),
-            nn.GELU(),
-            nn.Dropout(config.activation_dropout),
-            nn.Linear(hidden, width),
-        )
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The whole sequence at once."""
-        x = x + self.dropout(self.attention(self.attention_norm(x)))
-        x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-        return x
-
-    def step(self, x: Tensor, memory: Memory, position: int) -> Tensor:
-        """New positions only, the past being in the memory."""
-        x = x + self.attention.step(self.attention_norm(x), memory, position)
-        x = x + self.feed_forward(self.feed_forward_norm(x))
-        return x
+from anytime.errors import AnytimeError
+from anytime.networks.attention import Memory
+from anytime.networks.block import Block
+from anytime.networks.config import TransformerConfig
+from anytime.networks.connection import Carry
+from anytime.networks.coupling import BEFORE, ChannelCoupling, shifted
+from anytime.networks.positions import AxialPositions, PositionLinear, sinusoids
 
 
 @dataclass
 class TransformerState:
-    """Everything a batch needs to be continued: memories, the batch size, the condition (B, 1, D)."""
+    """Everything a batch needs to be continued.
+
+    Attributes:
+        memories: of the attentions.
+        batch: number of rows.
+        condition: embedded labels (B, 1, D), or None.
+        first: parameters of the first token (B, P) where the network does not tell them.
+        recent: the last bytes (B, 1, 2), for coupled channels.
+        position: how many inputs were fed.
+    """
 
     memories: list[Memory]
     batch: int
     condition: Tensor | None
+    first: Tensor | None
+    recent: Tensor
     position: int = 0
 
     def select(self, rows: Tensor) -> TransformerState:
         """The state of some rows of the batch."""
         condition = None if self.condition is None else self.condition[rows]
-        return TransformerState([memory.select(rows) for memory in self.memories], len(rows), condition, self.position)
+        first = None if self.first is None else self.first[rows]
+        memories = [memory.select(rows) for memory in self.memories]
+        return TransformerState(memories, len(rows), condition, first, self.recent[rows], self.position)
 
 
 class CausalTransformer(nn.Module):
-    """Logits of token t given the tokens before it and a label: tokens (B, T) int64 -> (B, T, V).
+    """Parameters of token t's distribution given the tokens before it and a label: tokens (B, T) int64 -> (B, T, P).
 
     Args:
-        config: depth, width and dropout.
+        config: depth, width, attention and so on.
         vocabulary: V, the number of different tokens.
-        length: N, the largest number of tokens.
+        grid: N, the largest number of tokens, or the sizes of the axes whose product it is.
         classes: number of labels; 0 for an unconditional model.
+        outputs: P, what a head needs for one token; by default V logits.
+        coupled: channels of a pixel whose means are coupled, see `coupling.py`; 0 for none.
 
     Raises:
-        AnytimeError: the heads do not divide the width, or there is no such attention.
+        AnytimeError: a part cannot be made as the config says.
     """
 
-    def __init__(self, config: TransformerConfig, vocabulary: int, length: int, classes: int = 0) -> None:
+    sinusoids: Tensor | None
+
+    def __init__(
+        self,
+        config: TransformerConfig,
+        vocabulary: int,
+        grid: int | Sequence[int],
+        classes: int = 0,
+        outputs: int | None = None,
+        coupled: int = 0,
+    ) -> None:
         super().__init__()
-        self.config, self.vocabulary, self.length, self.classes = config, vocabulary, length, classes
-        width = config.width
-        self.token_embedding = nn.Embedding(vocabulary, width)
-        self.start = nn.Parameter(torch.zeros(width))
-        self.positions = nn.Parameter(torch.zeros(length, width))
+        grid = [grid] if isinstance(grid, int) else list(grid)
+        self.config, self.vocabulary, self.length, self.classes = config, vocabulary, math.prod(grid), classes
+        self.outputs = vocabulary if outputs is None else outputs
+        self.coupling = ChannelCoupling(coupled) if coupled else None
+        raw = self.outputs // 3 * (3 + BEFORE) if coupled else self.outputs  # what the last layer puts out
+        _check(config, raw, vocabulary)
+        width, joined = config.width, config.positions == "joined"
+        kinds = vocabulary * self.length if config.token_per_position else vocabulary
+        self.token_embedding = nn.Embedding(kinds, width // 2 if joined else width)
+        self.start = nn.Parameter(torch.zeros(width // 2 if joined else width)) if config.start else None
+        self.first = None if config.start else nn.Parameter(torch.zeros(classes + 1, raw))
+        self.register_buffer("sinusoids", sinusoids(self.length, width // 2) if joined else None, persistent=False)
+        self.positions = nn.Parameter(torch.zeros(self.length, width)) if config.positions == "learned" else None
+        self.axes = AxialPositions(grid, width) if config.positions == "axes" else None
         self.label_embedding = nn.Embedding(classes + 1, width) if classes else None
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
-        self.output = nn.Linear(width, vocabulary, bias=not config.tied)
+        self.output = (
+            PositionLinear(self.length, width, raw) if config.token_per_position else nn.Linear(width, raw, bias=not config.tied)
+        )
         self._initialise()
 
     def _initialise(self) -> None:
@@ -128,51 +109,116 @@ class CausalTransformer(nn.Module):
         if self.config.tied:
             self.output.weight = self.token_embedding.weight
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.output.weight.device
+
     def forward(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Logits (B, T, V); row t is p(token t | tokens < t, label). A label of -1, or None for all, means "no label"."""
-        start = self.start.expand(len(tokens), 1, -1)
-        x = torch.cat([start, self.token_embedding(tokens[:, :-1])], dim=1) + self.positions[: tokens.shape[1]]
-        condition = self._condition(self._hide_some(labels, len(tokens)), len(tokens))
-        x = self.dropout(x if condition is None else x + condition)
+        """Parameters (B, T, P); row t is p(token t | tokens < t, label). A label of -1, or None for all, means "no label"."""
+        labels = self._hide_some(labels, len(tokens))
+        first = self._first(labels, len(tokens))
+        if first is not None and tokens.shape[1] == 1:
+            return self._coupled(first[:, None], shifted(tokens), 0)
+        embedded = self._placed(self._embedded(tokens[:, :-1]), 0)
+        condition = self._condition(labels, len(tokens))
+        x = self.dropout(embedded if condition is None else embedded + condition)
+        carry: Carry | None = None
         for block in self.blocks:
-            x = block(x)
-        logits: Tensor = self.output(self.norm(x))
-        return logits
+            x, carry = block(x, carry)
+        parameters = self._read_out(x, 0 if first is None else 1)
+        parameters = parameters if first is None else torch.cat([first[:, None], parameters], dim=1)
+        return self._coupled(parameters, shifted(tokens), 0)
 
     def init_state(self, batch: int, labels: Tensor | None = None) -> TransformerState:
         """Empty memories for `batch` rows and the embedded labels (B,)."""
         memories = [block.attention.init_state(batch, self.length) for block in self._blocks()]
-        return TransformerState(memories, batch, self._condition(labels, batch))
+        recent = torch.zeros(batch, 1, BEFORE, dtype=torch.int64, device=self.device)
+        return TransformerState(memories, batch, self._condition(labels, batch), self._first(labels, batch), recent)
 
     def step(self, previous: Tensor | None, state: TransformerState) -> Tensor:
-        """Logits (B, V) of the next token, given the previous one (B,), or None before the first."""
-        x = self.start.expand(state.batch, 1, -1) if previous is None else self.token_embedding(previous)[:, None]
-        return self._feed(x, state)
+        """Parameters (B, P) of the next token, given the previous one (B,), or None before the first."""
+        if previous is not None:
+            before = state.position - (self.start is not None)
+            return self._feed(self._tokens(previous[:, None], before), state, previous[:, None])
+        if state.first is not None:
+            return self._coupled(state.first[:, None], state.recent, 0)[:, 0]
+        assert self.start is not None
+        return self._feed(self.start.expand(state.batch, 1, -1), state, None)
 
     def prefill(self, prefix: Tensor, state: TransformerState) -> Tensor:
-        """Feeds k tokens (B, k), k < N, into a fresh state at once; logits (B, V) of token k."""
-        start = self.start.expand(len(prefix), 1, -1)
-        return self._feed(torch.cat([start, self.token_embedding(prefix)], dim=1), state)
+        """Feeds k tokens (B, k), k < N, into a fresh state at once; parameters (B, P) of token k."""
+        return self._feed(self._embedded(prefix), state, prefix)
 
-    def _feed(self, x: Tensor, state: TransformerState) -> Tensor:
-        end = state.position + x.shape[1]
-        x = x + self.positions[state.position : end]
+    def _tokens(self, tokens: Tensor, position: int) -> Tensor:
+        """Embeddings of tokens (B, T), the first of which is token `position`."""
+        if self.config.token_per_position:
+            tokens = tokens + self.vocabulary * torch.arange(position, position + tokens.shape[1], device=tokens.device)
+        embedded: Tensor = self.token_embedding(tokens)
+        return embedded
+
+    def _read_out(self, x: Tensor, position: int) -> Tensor:
+        """What the last layer puts out for the tokens at `position` and after: (B, T, D) -> (B, T, raw)."""
+        x = self.norm(x)
+        parameters: Tensor = self.output(x, position) if isinstance(self.output, PositionLinear) else self.output(x)
+        return parameters
+
+    def _embedded(self, tokens: Tensor) -> Tensor:
+        """Embeddings of the first tokens, the start token before them if there is one."""
+        embedded = self._tokens(tokens, 0)
+        if self.start is not None:
+            embedded = torch.cat([self.start.expand(len(tokens), 1, -1), embedded], dim=1)
+        return embedded
+
+    def _placed(self, embedded: Tensor, position: int) -> Tensor:
+        """Embeddings with their positions, the first of them at `position`: (B, T, D)."""
+        here = slice(position, position + embedded.shape[1])
+        if self.sinusoids is not None:
+            places = self.sinusoids[here].to(embedded.dtype)
+            return torch.cat([embedded, places.expand(len(embedded), -1, -1)], dim=-1)
+        vectors = self.positions if self.axes is None else self.axes()
+        assert vectors is not None
+        placed: Tensor = embedded + vectors[here]
+        return placed
+
+    def _coupled(self, parameters: Tensor, recent: Tensor, position: int) -> Tensor:
+        """Parameters (B, T, P) as the head takes them."""
+        if self.coupling is None:
+            return parameters
+        coupled: Tensor = self.coupling(parameters, recent, position)
+        return coupled
+
+    def _feed(self, embedded: Tensor, state: TransformerState, tokens: Tensor | None) -> Tensor:
+        x = self._placed(embedded, state.position)
         if state.condition is not None:
             x = x + state.condition
+        carry: Carry | None = None
         for block, memory in zip(self._blocks(), state.memories, strict=True):
-            x = block.step(x, memory, state.position)
-        state.position = end
-        logits: Tensor = self.output(self.norm(x[:, -1]))
-        return logits
+            x, carry = block.step(x, carry, memory, state.position)
+        state.position += x.shape[1]
+        parameters = self._read_out(x[:, -1:], state.position - (self.start is not None))
+        if self.coupling is None:
+            return parameters[:, 0]
+        if tokens is not None:
+            state.recent = torch.cat([tokens[:, -BEFORE:].flip(1)[:, None], state.recent], dim=-1)[..., :BEFORE]
+        return self._coupled(parameters, state.recent, state.position - (self.start is not None))[:, 0]
 
     def _condition(self, labels: Tensor | None, batch: int) -> Tensor | None:
-        """Embedded labels (B, 1, D); -1 and None take the row that means "no label"."""
+        """Embedded labels (B, 1, D)."""
         if self.label_embedding is None:
             return None
-        if labels is None:
-            labels = torch.full((batch,), -1, device=self.start.device)
-        embedded: Tensor = self.label_embedding(labels % (self.classes + 1))[:, None]
+        embedded: Tensor = self.label_embedding(self._rows(labels, batch))[:, None]
         return embedded
+
+    def _first(self, labels: Tensor | None, batch: int) -> Tensor | None:
+        """Parameters of the first token (B, P), if they are not the network's."""
+        return None if self.first is None else self.first[self._rows(labels, batch)]
+
+    def _rows(self, labels: Tensor | None, batch: int) -> Tensor:
+        """Rows of a table of labels (B,): -1, or None for all, take the last one, which means "no label"."""
+        if labels is None:
+            labels = torch.full((batch,), -1, device=self.device)
+        return labels % (self.classes + 1)
 
     def _hide_some(self, labels: Tensor | None, batch: int) -> Tensor | None:
         """In training, replaces a share of the labels by -1, so that the unconditional model is learned as well."""
@@ -183,3 +229,14 @@ class CausalTransformer(nn.Module):
 
     def _blocks(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]
+
+
+def _check(config: TransformerConfig, outputs: int, vocabulary: int) -> None:
+    """What two fields together cannot be."""
+    if config.tied and (outputs != vocabulary or config.positions == "joined" or config.token_per_position):
+        raise AnytimeError(
+            "an output cannot be tied to an embedding of another shape",
+            "Leave tied out, or take a categorical head, learned positions and tokens that are the same everywhere",
+        )
+    if config.positions == "joined" and config.width % 4:
+        raise AnytimeError(f"joined positions cannot take half of a width of {config.width}", "Choose a multiple of 4")

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from anytime.heads import Head
 from anytime.heads.categorical import Categorical
 from anytime.networks.sequence import SequenceModel
 from anytime.sampling.budget import Deadline, Pace, Stop
@@ -42,7 +43,7 @@ class Decoding:
     def __init__(
         self,
         model: SequenceModel[Any],
-        head: Categorical,
+        head: Head,
         uniform: Tensor,
         labels: Tensor | None = None,
         filters: Filters = Filters(),  # noqa: B008  (frozen)
@@ -74,13 +75,19 @@ class Decoding:
             previous = None if self._previous is None else self._doubled(self._previous)
             parameters = self.model.step(previous, self._state)
         uniform = self.uniform[:, self.position] if self._complete else self.uniform[self.rows, self.position]
-        drawn = self.head.sample(self.filters(parameters), uniform)
+        drawn = self._draw(parameters, uniform)
         if self._complete:
             self.tokens[:, self.position] = drawn
         else:
             self.tokens[self.rows, self.position] = drawn
         self._previous, self._parameters = drawn, None
         self.position += 1
+
+    def _draw(self, parameters: Tensor, uniform: Tensor) -> Tensor:
+        """A token a row. Filters work on the probabilities of all tokens, which only some heads put out as such."""
+        if not self.filters.active or isinstance(self.head, Categorical):
+            return self.head.sample(self.filters(parameters), uniform)
+        return Categorical(self.head.vocabulary).sample(self.filters(self.head.log_probs(parameters)), uniform)
 
     @torch.inference_mode()
     def keep(self, chosen: Tensor) -> None:

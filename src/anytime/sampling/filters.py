@@ -45,6 +45,11 @@ class Filters:
         """Whether the model must run with and without its label."""
         return self.guidance != 1.0
 
+    @property
+    def active(self) -> bool:
+        """Whether anything is done to the distribution at all."""
+        return self != Filters()
+
     def __call__(self, logits: Tensor) -> Tensor:
         """Applies guidance (the batch then holds the conditional rows first, the unconditional ones after), then the rest."""
         if self.guided:

@@ -21,6 +21,7 @@ from anytime.tasks.likelihood import PriorReport, prior_report
 from anytime.tasks.quality import Quality, sample_quality
 from anytime.tasks.reconstruction import CodebookUse, Reconstruction, codebook_use, reconstructions
 from anytime.tasks.timing import Timing, timing
+from anytime.tokenizers.ordered import OrderedVQ
 
 BUDGETS: tuple[int | float, ...] = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 LEAST = 2  # samples that have a covariance
@@ -91,10 +92,10 @@ def evaluate(
     Raises:
         AnytimeError: the images are not of the model's or the judge's shape, or a budget is out of range.
     """
-    _check(model, images, judge, samples)
+    tokenizer = _check(model, images, judge, samples)
     marks = sorted({one_length(budget, model.num_codes) for budget in budgets})
     progress("coding the test images")
-    codes = model.tokenizer.encode(images.images).cpu()
+    codes = tokenizer.encode(images.images).cpu()
     quality = None
     if judge is not None:
         quality = sample_quality(model, judge, images, train, marks, samples, seed, progress)
@@ -103,11 +104,11 @@ def evaluate(
         data=images.name,
         images=len(images),
         codes=model.num_codes,
-        ordered=model.config.tokenizer.ordered,
-        parameters={"tokenizer": _size(model.tokenizer), "prior": _size(model.prior)},
+        ordered=tokenizer.config.ordered,
+        parameters={"tokenizer": _size(tokenizer), "prior": _size(model.prior)},
         seed=seed,
-        reconstruction=reconstructions(model.tokenizer, images.images, codes, progress),
-        codebook=codebook_use(codes, model.tokenizer.codebook_size),
+        reconstruction=reconstructions(tokenizer, images.images, codes, progress),
+        codebook=codebook_use(codes, tokenizer.codebook_size, tokenizer.config.per_position_codebook),
         prior=prior_report(model, codes, _labels(model, images)),
         quality=quality,
         time=timing(model, marks, progress),
@@ -115,7 +116,12 @@ def evaluate(
     )
 
 
-def _check(model: Model, images: ImageSet, judge: Classifier | None, samples: int) -> None:
+def _check(model: Model, images: ImageSet, judge: Classifier | None, samples: int) -> OrderedVQ:
+    """The tokenizer, of a model and images that can be evaluated."""
+    if not isinstance(model.tokenizer, OrderedVQ):
+        raise AnytimeError(
+            f"{model.name} draws raw pixels: it reconstructs everything", f"Measure its likelihood: anytime score {model.name}"
+        )
     if list(images.shape) != list(model.config.image):
         made, given = (_by(shape) for shape in (model.config.image, images.shape))
         raise AnytimeError(
@@ -131,6 +137,7 @@ def _check(model: Model, images: ImageSet, judge: Classifier | None, samples: in
         raise AnytimeError(f"the judge was trained on other images than {images.name}", "Give it another judge")
     if samples < LEAST:
         raise AnytimeError(f"{samples} samples cannot be judged", f"Ask for at least {LEAST}")
+    return model.tokenizer
 
 
 def _labels(model: Model, images: ImageSet) -> Tensor | None:

@@ -9,7 +9,7 @@ import time
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zipfile import BadZipFile
 
 import numpy as np
@@ -18,11 +18,15 @@ from numpy.typing import NDArray
 
 from anytime.errors import AnytimeError
 from anytime.files import write_arrays, write_json
-from anytime.models.model import Labels, Model
+from anytime.models.drawing import BATCH
+from anytime.models.given import Labels
+from anytime.models.model import Model
 from anytime.models.samples import Samples
 from anytime.pictures.sheet import channels_first, save_sheet
 from anytime.sampling.budget import one_length
 from anytime.sampling.filters import Filters
+from anytime.tasks.progress import InImages, in_images, unheard
+from anytime.tokenizers.pixels import Pixels
 
 MOST_SHOWN = 64
 KEPT = ("model", "codes", "lengths", "labels", "seed", "indices", "stream", "step_ms", "filters")
@@ -37,6 +41,8 @@ def sample_to_files(
     deadline: float | None = None,
     seed: int = 0,
     labels: Labels = None,
+    batch_size: int = BATCH,
+    progress: InImages = unheard,
     **filters: Any,
 ) -> dict[str, Any]:
     """Draws n samples at several budgets, or until a deadline, and writes samples.png, samples.npz and samples.json.
@@ -49,23 +55,57 @@ def sample_to_files(
         deadline: milliseconds; replaces the budgets.
         seed: sample i depends on (model, seed, i) alone.
         labels: a class for all or for each.
+        batch_size: samples drawn together; with a deadline all n are.
+        progress: see `InImages`; with a deadline it is not called.
         **filters: see `Filters`.
 
     Returns:
         What samples.json holds.
     """
     largest = None if deadline else longest(model, budgets)
-    samples = model.sample(n, largest, deadline=deadline, seed=seed, labels=labels, **filters)
+    samples = model.sample(
+        n,
+        largest,
+        deadline=deadline,
+        seed=seed,
+        labels=labels,
+        batch_size=batch_size,
+        progress=None if deadline else in_images(progress, [0] * n, one_length(largest, model.num_codes), batch_size),
+        **filters,
+    )
     return write_samples(model, samples, [samples.codes.shape[1]] if deadline else budgets, folder)
 
 
 def resume_to_files(
-    model: Model, archive: Path, budgets: Sequence[int | float], folder: Path, *, deadline: float | None = None
+    model: Model,
+    archive: Path,
+    budgets: Sequence[int | float],
+    folder: Path,
+    *,
+    deadline: float | None = None,
+    batch_size: int = BATCH,
+    progress: InImages = unheard,
 ) -> dict[str, Any]:
     """Goes on with the samples of an earlier samples.npz, and writes the same files as `sample_to_files`."""
+    earlier = read_samples(archive, model)
     largest = None if deadline else longest(model, budgets)
-    samples = model.resume(read_samples(archive, model), largest, deadline=deadline)
+    lengths = earlier.lengths.tolist()
+    heard = None if deadline else in_images(progress, lengths, one_length(largest, model.num_codes), batch_size)
+    samples = model.resume(earlier, largest, deadline=deadline, batch_size=batch_size, progress=heard)
     return write_samples(model, samples, [samples.codes.shape[1]] if deadline else budgets, folder)
+
+
+def set_fill(model: Model, fill: Literal["mean", "blank"] | None) -> None:
+    """Says what stands where bytes are missing; None leaves it as it is.
+
+    Raises:
+        AnytimeError: the model is not of raw bytes.
+    """
+    if fill is None:
+        return
+    if not isinstance(model.tokenizer, Pixels):
+        raise AnytimeError(f"{model.name} has no bytes that could be missing: its codes are of whole images", "Leave --fill out")
+    model.tokenizer.fill = fill
 
 
 def longest(model: Model, budgets: Sequence[int | float]) -> int | float:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from anytime.errors import AnytimeError
 
 if TYPE_CHECKING:
-    from anytime.training.recipe import DataConfig, RunConfig, StageConfig
+    from anytime.training.recipe import CopyRecipe
+    from anytime.training.settings import DataConfig, RunConfig, StageConfig
 
 Rule = tuple[Callable[[Any], bool], str]
 
@@ -40,6 +41,11 @@ DATA: dict[str, Rule] = {
     "validation": (lambda value: value is None or value >= 1, "Choose a whole number, 1 or more, or leave it out"),
     "size": (lambda value: value is None or value >= 1, "Choose a number of pixels, 1 or more, or leave it out"),
 }
+COPY: dict[str, Rule] = {
+    "length": (lambda value: value >= 5, "Choose a whole number, 5 or more: a symbol, the separator, its copy and an end"),
+    "symbols": POSITIVE_COUNT,
+    "judged": POSITIVE_COUNT,
+}
 DEVICES = re.compile(r"auto|-1|0*[1-9]\d*|\d+(,\d+)+,?|\d+,")
 RUN: dict[str, Rule] = {
     "seed": COUNT,
@@ -59,14 +65,24 @@ def check_stage(name: str, stage: StageConfig, images: bool = True) -> None:
     _check(name, stage, STAGE if images else STAGE | {"jitter": NO_IMAGES})
 
 
-def check_around(data: DataConfig, run: RunConfig) -> None:
-    """Looks at the numbers that every recipe has.
+def check_around(data: DataConfig | None, run: RunConfig) -> None:
+    """Looks at the numbers that every recipe has; `data` is None where a recipe makes its own.
 
     Raises:
         AnytimeError: one is out of its range.
     """
-    _check("data", data, DATA)
+    if data is not None:
+        _check("data", data, DATA)
     _check("run", run, RUN)
+
+
+def check_copy(recipe: CopyRecipe) -> None:
+    """Looks at the numbers that say what is to be copied.
+
+    Raises:
+        AnytimeError: one is out of its range.
+    """
+    _check("", recipe, COPY)
 
 
 def check_shares(name: str, stage: StageConfig, size: int, processes: int) -> None:
@@ -93,4 +109,4 @@ def _check(section: str, values: object, rules: dict[str, Rule]) -> None:
     for field, (allowed, do) in rules.items():
         value = getattr(values, field)
         if not allowed(value):
-            raise AnytimeError(f"{section}.{field} cannot be {value}", do)
+            raise AnytimeError(f"{section}.{field} cannot be {value}" if section else f"{field} cannot be {value}", do)

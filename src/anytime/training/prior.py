@@ -1,29 +1,30 @@
-"""The objective of the prior: the cross entropy of the codes of real images."""
+"""The objective of a prior: the cross entropy of the codes, or bytes, of real images."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from anytime.data import ImageSet
-from anytime.heads.categorical import Categorical
 from anytime.models.model import Model
+from anytime.models.parts import Tokenizer
 from anytime.models.scoring import score
-from anytime.networks.transformer import CausalTransformer
 from anytime.pictures.sheet import save_sheet
-from anytime.tokenizers.ordered import OrderedVQ
 from anytime.training.autoencoder import doubling
 from anytime.training.objective import Objective
+
+AT_ONCE = 512  # images that are coded together
 
 
 class CodeSet:
     """The codes of a data set, dumped once by the finished tokenizer; on the CPU, like the images they stand for.
 
     Args:
-        codes: (M, N) int64.
+        codes: (M, N), of any integers that hold them.
         labels: (M,) int64, or None.
     """
 
@@ -35,41 +36,44 @@ class CodeSet:
 
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
         chosen = torch.tensor(indices)
-        batch = {"codes": self.codes[chosen]}
+        batch = {"codes": self.codes[chosen].long()}
         return batch if self.labels is None else batch | {"label": self.labels[chosen]}
 
 
-def coded(tokenizer: OrderedVQ, images: ImageSet) -> CodeSet:
-    """Codes a data set, wherever the tokenizer is: what comes out lies on the CPU beside the labels."""
-    return CodeSet(tokenizer.encode(images.images).cpu(), images.labels)
+def coded(tokenizer: Tokenizer, images: ImageSet) -> CodeSet:
+    """Codes a data set, wherever the tokenizer is: what comes out lies on the CPU beside the labels.
+
+    Bytes where they hold the codes: those of all pixels of a data set would take eight times the memory as int64.
+    """
+    kind = torch.uint8 if tokenizer.codebook_size <= 256 else torch.int64
+    return CodeSet(torch.cat([tokenizer.encode(some).cpu().to(kind) for some in images.images.split(AT_ONCE)]), images.labels)
 
 
 class PriorObjective(Objective):
-    """Trains a `CausalTransformer` on codes.
+    """Trains the prior of a model on codes.
 
     Args:
         model: whose prior is trained; its tokenizer only draws the pictures.
         validation: codes and labels that are judged.
+        budgets: that the pictures show; by default 1, 2, 4, ... and all codes.
     """
 
     metric = "bits"
 
-    def __init__(self, model: Model, validation: CodeSet) -> None:
+    def __init__(self, model: Model, validation: CodeSet, budgets: Sequence[int] = ()) -> None:
         super().__init__()
-        assert isinstance(model.prior, CausalTransformer)
-        self.prior: CausalTransformer = model.prior
-        self.head = Categorical(self.prior.vocabulary)
-        self.validation = validation
+        self.prior, self.head = model.prior, model.head
+        self.validation, self.budgets = validation, list(budgets) or doubling(model.num_codes)
         self._model = [model]  # in a list, so that the tokenizer is no part of what is trained
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Mean nats a code."""
-        logits = self.prior(batch["codes"], batch.get("label"))
-        return -self.head.log_prob(logits.float(), batch["codes"]).mean()
+        parameters = self.prior(batch["codes"], batch.get("label"))
+        return -self.head.log_prob(parameters.float(), batch["codes"]).mean()
 
     def evaluate(self) -> dict[str, float]:
-        """Bits an image and bits a code on validation codes."""
-        nats, _ = score(self.prior, self.head, self.validation.codes, self.validation.labels)
+        """Bits an image and bits a code (for raw pixels: a dimension) on validation codes."""
+        nats = score(self.prior, self.head, self.validation.codes, self.validation.labels)
         bits = float(nats.sum(1).mean()) / math.log(2)
         return {"bits": bits, "bits_per_code": bits / self.prior.length}
 
@@ -78,6 +82,5 @@ class PriorObjective(Objective):
         model = Model(self._model[0].config, self._model[0].tokenizer, self.prior)
         labels = [row % model.classes for row in range(10)] if model.classes else None
         codes = model.sample(10, seed=0, labels=labels).codes.to(model.device)
-        budgets = doubling(model.num_codes)
-        columns = [model.tokenizer.decode(codes[:, :k]) for k in budgets]
-        save_sheet(path, torch.stack(columns, 1).cpu().numpy(), [f"k={k}" for k in budgets])
+        columns = [model.tokenizer.decode(codes[:, :k]) for k in self.budgets]
+        save_sheet(path, torch.stack(columns, 1).cpu().numpy(), [f"k={k}" for k in self.budgets])

@@ -12,90 +12,16 @@ from typing import Any, Literal
 
 from anytime.errors import AnytimeError
 from anytime.files import read_yaml
-from anytime.networks.transformer import TransformerConfig
+from anytime.heads import HeadConfig
+from anytime.networks.config import TransformerConfig
 from anytime.sampling.filters import Filters
 from anytime.tokenizers.ordered import OrderedVQConfig
+from anytime.tokenizers.pixels import PixelsConfig
 from anytime.tokenizers.truncation import Truncation
-from anytime.training.checks import check_around, check_stage
+from anytime.training.checks import check_around, check_copy, check_stage
+from anytime.training.settings import DataConfig, RunConfig, StageConfig
 
 SHIPPED = Path(__file__).parent / "recipes"
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Which data to train on.
-
-    Attributes:
-        name: "mnist", "digits", or a folder of images.
-        root: where data sets lie, before $ANYTIME_DATA and the user cache are looked at.
-        validation: how many training samples to set aside; None for the data set's own number.
-        size: of a folder's images, which are resized and cropped to so many pixels a side; None if they are of one size.
-    """
-
-    name: str = "mnist"
-    root: str | None = None
-    validation: int | None = None
-    size: int | None = None
-
-
-@dataclass(frozen=True)
-class StageConfig:
-    """How one stage is optimised: AdamW under a schedule.
-
-    Attributes:
-        steps: optimiser steps; 0 leaves the stage out.
-        batch_size: samples a step, over all processes.
-        learning_rate: the highest one.
-        schedule: "constant", "cosine", "inverse_sqrt" (Vaswani et al. 2017) or "one_cycle" (Smith 2018).
-        warmup: steps until the highest learning rate: a line, or for one_cycle half a cosine.
-        final: last learning rate of cosine and one_cycle, as a share of the highest.
-        betas: of AdamW.
-        eps: of AdamW.
-        weight_decay: decoupled, on weights only, not on biases, norms and other vectors.
-        clip: largest norm of the whole gradient; 0 for no clipping.
-        jitter: strength of random affine maps of the images, see `augment.py`; in the stages of the autoencoder alone.
-        ema: decay of the averaged weights, which are what is evaluated and kept; 0 to keep the last weights.
-        evaluate_every: steps between evaluations, each with a line of metrics and a sheet of pictures.
-        checkpoint_every: steps between checkpoints.
-    """
-
-    steps: int = 1000
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    schedule: Literal["constant", "cosine", "inverse_sqrt", "one_cycle"] = "cosine"
-    warmup: int = 100
-    final: float = 0.02
-    betas: tuple[float, float] = (0.9, 0.99)
-    eps: float = 1e-8
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    jitter: float = 0.0
-    ema: float = 0.999
-    evaluate_every: int = 500
-    checkpoint_every: int = 500
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Where and how a run computes; the names and values are Lightning Fabric's.
-
-    Attributes:
-        seed: every random number of the run follows from it.
-        accelerator: "cpu", "cuda" or "auto".
-        devices: how many, or "auto".
-        strategy: "auto", "ddp", ...
-        precision: "32-true", "bf16-mixed", "16-mixed", ...
-        workers: processes that make batches ahead of the training; 0 makes them in the training process itself.
-        threads: CPU threads of the process; 0 leaves torch's choice. Bit-identical resuming needs the same number again.
-    """
-
-    seed: int = 0
-    accelerator: str = "cpu"
-    devices: int | str = 1
-    strategy: str = "auto"
-    precision: str = "32-true"
-    workers: int = 0
-    threads: int = 0
 
 
 @dataclass(frozen=True)
@@ -180,7 +106,92 @@ class ClassifierRecipe:
         return _plain(asdict(self))
 
 
-KINDS: dict[str, type[Recipe] | type[ClassifierRecipe]] = {"ordered": Recipe, "classifier": ClassifierRecipe}
+@dataclass(frozen=True)
+class PixelRecipe:
+    """A transformer over the raw bytes of images.
+
+    Attributes:
+        name: of the model.
+        kind: tells this recipe from others in a YAML file.
+        data: what to train on.
+        tokenizer: how bytes become images.
+        network: shape of the transformer.
+        head: the distribution of one byte.
+        conditional: whether the network is told the class.
+        fit: how it is optimised.
+        judged: validation images that an evaluation looks at.
+        sampling: temperature, guidance and the like with which the finished model draws, where a caller does not say.
+        run: device, precision, seed.
+
+    Raises:
+        AnytimeError: a number is out of its range.
+    """
+
+    name: str
+    kind: Literal["pixels"] = "pixels"
+    data: DataConfig = field(default_factory=DataConfig)
+    tokenizer: PixelsConfig = field(default_factory=PixelsConfig)
+    network: TransformerConfig = field(default_factory=lambda: TransformerConfig(positions="axes"))
+    head: HeadConfig = field(default_factory=HeadConfig)
+    conditional: bool = False
+    fit: StageConfig = field(default_factory=StageConfig)
+    judged: int = 500
+    sampling: Filters = field(default_factory=Filters)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        check_around(self.data, self.run)
+        check_stage("fit", self.fit, images=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, as YAML holds them."""
+        return _plain(asdict(self))
+
+
+@dataclass(frozen=True)
+class CopyRecipe:
+    """A transformer that repeats symbols, to see whether its two forms are one model; see `copy_task.py`.
+
+    Attributes:
+        name: of the network.
+        kind: tells this recipe from others in a YAML file.
+        length: tokens of a sequence.
+        symbols: number of different symbols, beside the separator.
+        network: shape of the transformer.
+        fit: how it is optimised.
+        judged: sequences that an evaluation looks at.
+        run: device, precision, seed.
+
+    Raises:
+        AnytimeError: a number is out of its range.
+    """
+
+    name: str
+    kind: Literal["copy"] = "copy"
+    length: int = 32
+    symbols: int = 10
+    network: TransformerConfig = field(default_factory=TransformerConfig)
+    fit: StageConfig = field(default_factory=StageConfig)
+    judged: int = 1000
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        check_around(None, self.run)
+        check_copy(self)
+        check_stage("fit", self.fit, images=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, as YAML holds them."""
+        return _plain(asdict(self))
+
+
+AnyRecipe = Recipe | ClassifierRecipe | PixelRecipe | CopyRecipe
+KINDS: dict[str, type[AnyRecipe]] = {
+    "ordered": Recipe,
+    "classifier": ClassifierRecipe,
+    "pixels": PixelRecipe,
+    "copy": CopyRecipe,
+}
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -200,7 +211,7 @@ def find_recipe(name: str) -> Path:
     raise AnytimeError(f"there is no recipe {name!r}", f"Give a YAML file or one of: {', '.join(shipped_recipes())}")
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe | ClassifierRecipe:
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     """Reads a recipe and applies overrides such as ["--tokenizer.codes", "16"]. The file's `kind` tells what it makes.
 
     Raises:
@@ -223,7 +234,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe | Classifie
     return kind(**values.as_dict())
 
 
-def _kind(given: dict[str, Any], path: Path) -> type[Recipe] | type[ClassifierRecipe]:
+def _kind(given: dict[str, Any], path: Path) -> type[AnyRecipe]:
     name = given.get("kind", "ordered")
     if name not in KINDS:
         raise AnytimeError(f"{path} is of the unknown kind {name!r}", f"The kinds are: {', '.join(KINDS)}")
@@ -231,10 +242,10 @@ def _kind(given: dict[str, Any], path: Path) -> type[Recipe] | type[ClassifierRe
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested sections as dotted names, which is how defaults of single fields are given."""
+    """Nested sections as dotted names, which is how defaults of single fields are given; options are fields of their own."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not name.endswith("_options"):
             flat.update(_flat(value, f"{prefix}{name}."))
         else:
             flat[f"{prefix}{name}"] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from anytime.training.recipe import StageConfig
+from anytime.training.settings import StageConfig
 
 
 def learning_rate(step: int, stage: StageConfig) -> float:

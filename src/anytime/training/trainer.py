@@ -1,4 +1,4 @@
-"""The one trainer: AdamW under a schedule, on whatever devices Lightning Fabric was given, resumable to the bit.
+"""The one trainer: any objective under a schedule, on whatever devices Lightning Fabric was given, resumable to the bit.
 
 Everything random in step s follows from (seed, stage, s): the batch, and torch's generator, which is seeded anew before each
 step. So a checkpoint holds weights, optimiser, averages and the step, and a run killed at any moment and resumed makes the
@@ -31,8 +31,9 @@ from anytime.training.checks import check_stage
 from anytime.training.interrupt import Interrupt
 from anytime.training.log import MetricsLog
 from anytime.training.objective import Objective
-from anytime.training.recipe import StageConfig
+from anytime.training.optimizer import clip_each, new_optimizer
 from anytime.training.schedule import learning_rate
+from anytime.training.settings import StageConfig
 
 
 class Interrupted(Exception):
@@ -93,9 +94,9 @@ class Trainer:
     def _optimise(self, name: str, objective: Objective, samples: Dataset, stage: StageConfig, interrupt: Interrupt) -> None:
         self._caught_up = True
         objective.train()
-        model, optimizer = self.fabric.setup(objective, _optimizer(objective, stage, fused=self._scaler is None))
+        model, optimizer = self.fabric.setup(objective, new_optimizer(objective, stage, fused=self._scaler is None))
         average = averaged(objective, stage.ema) if stage.ema else None
-        progress = self._resume(name, objective, optimizer, average)
+        progress = self._resume(name, objective, optimizer, average, stage)
         self.accepted()
         batches = self.fabric.setup_dataloaders(
             loader(samples, self._batches(name, samples, stage, progress.step), self.workers), use_distributed_sampler=False
@@ -158,7 +159,11 @@ class Trainer:
         """The norm of the gradient before it was clipped; 0 if nobody needs to know."""
         if not stage.clip:
             return 0.0
-        norm = self.fabric.clip_gradients(model, optimizer, max_norm=stage.clip, error_if_nonfinite=False)
+        if stage.clip_by == "tensor":
+            self.fabric.strategy.precision.unscale_gradients(optimizer)
+            norm: Any = clip_each(model, stage.clip)
+        else:
+            norm = self.fabric.clip_gradients(model, optimizer, max_norm=stage.clip, error_if_nonfinite=False)
         # While a scaler looks for its scale, gradients overflow now and then; it leaves those steps out itself.
         return 0.0 if self._scaler is not None else float(norm)
 
@@ -210,7 +215,9 @@ class Trainer:
             save_checkpoint(self.last, state)
         self.fabric.barrier()
 
-    def _resume(self, name: str, objective: nn.Module, optimizer: Any, average: AveragedModel | None) -> Progressing:
+    def _resume(
+        self, name: str, objective: nn.Module, optimizer: Any, average: AveragedModel | None, stage: StageConfig
+    ) -> Progressing:
         state = self._last_state()
         if state is None or state["stage"] != name:
             self.log.forget_after(name, 0)
@@ -218,7 +225,8 @@ class Trainer:
         with _of_this_recipe(self.last):
             objective.load_state_dict(state["objective"])
             # The precision may be another one now; and whether AdamW is fused decides on which device its step counts go.
-            groups = [group | {"fused": self._scaler is None} for group in state["optimizer"]["param_groups"]]
+            fused = {"fused": self._scaler is None} if stage.optimizer == "adamw" else {}
+            groups = [group | fused for group in state["optimizer"]["param_groups"]]
             optimizer.load_state_dict(state["optimizer"] | {"param_groups": groups})
             _lay_out(optimizer)
             if average is not None:
@@ -264,17 +272,6 @@ def _of_this_recipe(path: Path) -> Iterator[None]:
     except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise AnytimeError(f"{path} is of another recipe ({reason})", "Resume with the settings of its run") from None
-
-
-def _optimizer(objective: nn.Module, stage: StageConfig, fused: bool) -> torch.optim.AdamW:
-    """AdamW; not fused where a scaler unscales the gradients before they are clipped, which the fused one does by itself."""
-    parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": stage.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=stage.learning_rate, betas=stage.betas, eps=stage.eps, fused=fused)
 
 
 def _mix(seed: int, name: str, *numbers: int) -> int:

@@ -61,6 +61,8 @@ class LinearAttention(HeadProjection):
     def step(self, x: Tensor, state: LinearState, position: int) -> Tensor:
         """Feeds (B, T, D), T >= 1, after whatever the state has seen: (B, T, D)."""
         query, key, value = (part.to(state.keys.dtype) for part in self.project(x))
+        if x.shape[1] == 1 and not torch.is_grad_enabled():
+            return self.merge(linear_step(self.features(query), self.features(key), value, state).to(x.dtype))
         output, after = causal_linear(self.features(query), self.features(key), value, state)
         state.keys_values, state.keys = after.keys_values, after.keys
         return self.merge(output.to(x.dtype))
@@ -95,6 +97,19 @@ def causal_linear(
     numerator = scores @ v + q @ before
     output = whole(numerator, length) / key_mass(query, key, state.keys)[..., None]
     return output, LinearState(before[:, :, -1] + sums[:, :, -1], state.keys + key.sum(2))
+
+
+def linear_step(query: Tensor, key: Tensor, value: Tensor, state: LinearState) -> Tensor:
+    """One position, in place: the same as `causal_linear` for L = 1, in a fifth of the operations. No gradients."""
+    state.keys_values.addcmul_(key.transpose(-1, -2), value)
+    return read_state(query, key, state)
+
+
+def read_state(query: Tensor, key: Tensor, state: LinearState) -> Tensor:
+    """phi(q)^T S / (phi(q) . Z + eps) after `key` joined Z: (B, H, 1, M)."""
+    state.keys.add_(key[:, :, 0])
+    mass = query @ state.keys[..., None] + EPSILON
+    return (query @ state.keys_values).div_(mass)
 
 
 def key_mass(query: Tensor, key: Tensor, keys: Tensor) -> Tensor:

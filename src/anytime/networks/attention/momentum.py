@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from anytime.networks.attention.features import feature_map
-from anytime.networks.attention.linear import CHUNK, LinearState, in_chunks, init_linear_state, key_mass, whole
+from anytime.networks.attention.linear import CHUNK, LinearState, in_chunks, init_linear_state, key_mass, read_state, whole
 from anytime.networks.attention.projection import HeadProjection
 
 
@@ -67,6 +67,9 @@ class MomentumAttention(HeadProjection):
     def step(self, x: Tensor, state: MomentumState, position: int) -> Tensor:
         """Feeds (B, T, D), T >= 1, after whatever the state has seen: (B, T, D)."""
         query, key, value = (part.to(state.speed.dtype) for part in self.project(x))
+        if x.shape[1] == 1 and not torch.is_grad_enabled():
+            output = momentum_step(self.features(query), self.features(key), value, state, self.mu, self.gamma)
+            return self.merge(output.to(x.dtype))
         output, after = causal_momentum(self.features(query), self.features(key), value, state, self.mu, self.gamma)
         state.sums, state.speed = after.sums, after.speed
         return self.merge(output.to(x.dtype))
@@ -109,6 +112,13 @@ def causal_momentum(
     output = whole(numerator, length) / key_mass(query, key, state.sums.keys)[..., None]
     kept, speed = scan.advance(k[:, :, -1, :last], v[:, :, -1, :last], sums[:, :, -1], speeds[:, :, -1])
     return output, MomentumState(LinearState(kept, state.sums.keys + key.sum(2)), speed)
+
+
+def momentum_step(query: Tensor, key: Tensor, value: Tensor, state: MomentumState, mu: float, gamma: float) -> Tensor:
+    """One position, in place: the recurrence itself. No gradients."""
+    state.speed.mul_(mu).addcmul_(key.transpose(-1, -2), value, value=-gamma)
+    state.sums.keys_values.sub_(state.speed)
+    return read_state(query, key, state.sums)
 
 
 class _Scan:

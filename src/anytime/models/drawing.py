@@ -1,0 +1,114 @@
+"""How a model draws: a batch goes through the decode loop, then to pictures, and what both take is remembered.
+
+`Model` is this with the ways of asking that users have.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anytime.models.config import ModelConfig
+from anytime.models.given import check_batch_size
+from anytime.models.parts import Tokenizer, head_of
+from anytime.models.samples import Batch, Samples, joined
+from anytime.networks.sequence import SequenceModel
+from anytime.networks.transformer import CausalTransformer
+from anytime.pictures.sheet import channels_last
+from anytime.sampling.budget import Clock, Deadline, Stop
+from anytime.sampling.decode import Decoding, finish, run
+from anytime.sampling.seeds import uniforms
+
+BATCH = 256  # samples that are drawn together where nobody says
+Progress = Callable[[int], None]
+
+
+class Drawing:
+    """Draws batches.
+
+    Args:
+        config: name, image shape, class names.
+        tokenizer: images <-> codes.
+        prior: p(codes | label).
+
+    Attributes:
+        drawn_by: the form of the prior that draws: itself, step by step.
+    """
+
+    def __init__(self, config: ModelConfig, tokenizer: Tokenizer, prior: CausalTransformer) -> None:
+        self.config, self.tokenizer, self.prior = config, tokenizer, prior
+        self.head = head_of(config, tokenizer)
+        self.drawn_by: SequenceModel[Any] = prior
+        self._clocks: dict[tuple[int, bool], Clock] = defaultdict(Clock)
+
+    @property
+    def num_codes(self) -> int:
+        """N, the full length."""
+        return self.tokenizer.num_codes
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.prior.device
+
+    def decode(self, codes: Tensor, batch_size: int = 512) -> NDArray[np.uint8]:
+        """Codes (n, k), -1 where missing, to pictures: uint8 (n, H, W) or (n, H, W, 3), `batch_size` at a time."""
+        with torch.inference_mode():
+            images = [self.tokenizer.decode(chunk.to(self.device)) for chunk in codes.split(batch_size)]
+            pixels = [(image * 255).round_().to(torch.uint8).cpu().numpy() for image in images]
+        return channels_last(np.concatenate(pixels))
+
+    def draw_all(self, batch: Batch, batch_size: int = BATCH, progress: Progress | None = None) -> Samples:
+        """Draws what comes after the prefix, so many rows at a time."""
+        check_batch_size(batch_size)
+        given = 0 if batch.prefix is None else batch.prefix.shape[1]
+        rows = torch.arange(len(batch.indices)).split(batch_size)
+        return joined([self.draw(batch.part(some, given), progress=progress) for some in rows])
+
+    def draw(
+        self,
+        batch: Batch,
+        limit: Deadline | None = None,
+        stop: Stop | None = None,
+        progress: Progress | None = None,
+    ) -> Samples:
+        """Draws one batch: runs the loop, then decodes."""
+        clock, decoding = self._clock(batch), self._decoding(batch)
+        step_ms = [0.0] * decoding.position
+        for seconds in run(decoding, batch.lengths, clock.step, limit, stop):
+            step_ms.append(1000 * seconds)
+            if progress is not None:
+                progress(decoding.position)
+            if limit is not None and not clock.decode.count:
+                self._timed_decode(decoding.tokens[:, : decoding.position], clock)  # tells what the last decode will cost
+        reached = batch.lengths.clamp(max=decoding.position)
+        codes = finish(decoding.tokens, reached).cpu().clone()
+        data, decode_ms = self._timed_decode(codes, clock)
+        return Samples(
+            codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, step_ms, decode_ms, batch.stream
+        )
+
+    def _timed_decode(self, codes: Tensor, clock: Clock) -> tuple[NDArray[np.uint8], float]:
+        started = time.perf_counter()
+        data = self.decode(codes)
+        clock.decode.observe(time.perf_counter() - started)
+        return data, 1000 * (time.perf_counter() - started)
+
+    def _decoding(self, batch: Batch) -> Decoding:
+        uniform = uniforms(batch.seed, batch.indices, self.num_codes, batch.stream).to(self.device)
+        labels = None if batch.labels is None else batch.labels.to(self.device)
+        prefix = None if batch.prefix is None else batch.prefix.to(self.device)
+        return Decoding(self.drawn_by, self.head, uniform, labels, batch.filters, prefix)
+
+    def _deadline(self, milliseconds: float | None, started: float, batch: Batch) -> Deadline | None:
+        return None if milliseconds is None else Deadline(milliseconds, self._clock(batch), started)
+
+    def _clock(self, batch: Batch) -> Clock:
+        return self._clocks[len(batch.indices), batch.filters.guided]

@@ -1,0 +1,58 @@
+"""Where a token stands: learned vectors, learned vectors for each axis of an image, sines and cosines, a layer for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class AxialPositions(nn.Module):
+    """A learned vector for each row, column and channel, summed: bytes in one column share what they learn of it.
+
+    Args:
+        grid: sizes of the axes, the last one running fastest: (H, W, C) for an image.
+        width: D.
+    """
+
+    def __init__(self, grid: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.axes = nn.ParameterList(nn.Parameter(0.02 * torch.randn(size, width)) for size in grid)
+
+    def forward(self) -> Tensor:
+        """(H W C, D)."""
+        total: Tensor | None = None
+        for axis in self.axes:
+            total = axis if total is None else (total[:, None] + axis).flatten(0, 1)
+        assert total is not None
+        return total
+
+
+class PositionLinear(nn.Module):
+    """A linear layer for each position: (B, T, D) -> (B, T, P).
+
+    Args:
+        length: N, number of positions.
+        width: D.
+        outputs: P.
+    """
+
+    def __init__(self, length: int, width: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(length, width, outputs))
+        self.bias = nn.Parameter(torch.zeros(length, outputs))
+
+    def forward(self, x: Tensor, position: int = 0) -> Tensor:
+        """Of the positions from `position` on."""
+        here = slice(position, position + x.shape[1])
+        # One product a position, over the batch.
+        return torch.baddbmm(self.bias[here, None], x.transpose(0, 1), self.weight[here]).transpose(0, 1)
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """sin and cos of p w_i in turn, w_i = 10000^(-2 i / D) (Vaswani et al. 2017, section 3.5): float32 (length, D)."""
+    rates = torch.exp(torch.arange(0, width, 2, dtype=torch.float64) * (-math.log(10000.0) / width))
+    angles = torch.arange(length, dtype=torch.float64)[:, None] * rates
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1).float()

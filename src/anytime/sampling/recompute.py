@@ -1,0 +1,72 @@
+"""The recompute form: every step runs the network's parallel form over the whole prefix, and remembers tokens alone.
+
+This is how generators work that have no recurrent form, the published non-recurrent one among them. Its N steps cost the
+attention what N whole sequences do; it is here for comparison, and as a check that the recurrent form draws the same samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anytime.networks.transformer import CausalTransformer
+
+
+@dataclass
+class Prefix:
+    """All that this form remembers.
+
+    Attributes:
+        tokens: (B, N) int64; those from `position` on are not read.
+        labels: (B,) int64, or None.
+        position: how many tokens were fed.
+    """
+
+    tokens: Tensor
+    labels: Tensor | None
+    position: int = 0
+
+    def select(self, rows: Tensor) -> Prefix:
+        """The prefixes of some rows of the batch."""
+        return Prefix(self.tokens[rows], None if self.labels is None else self.labels[rows], self.position)
+
+
+class Recomputed:
+    """A sequence model whose steps do not use its own.
+
+    Args:
+        model: whose parallel form is run.
+    """
+
+    def __init__(self, model: CausalTransformer) -> None:
+        self.model, self.length = model, model.length
+
+    def __call__(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Parameters for every position, as the model itself gives them."""
+        parameters: Tensor = self.model(tokens, labels)
+        return parameters
+
+    def init_state(self, batch: int, labels: Tensor | None = None) -> Prefix:
+        """No tokens."""
+        return Prefix(torch.zeros(batch, self.length, dtype=torch.int64, device=self.model.device), labels)
+
+    def step(self, previous: Tensor | None, state: Prefix) -> Tensor:
+        """Parameters (B, P) of the next token, given the `previous` one (B,), or None before the first."""
+        return self._next(state) if previous is None else self._feed(previous[:, None], state)
+
+    def prefill(self, prefix: Tensor, state: Prefix) -> Tensor:
+        """Takes k tokens (B, k), k < N; parameters (B, P) of token k."""
+        return self._feed(prefix, state)
+
+    def _feed(self, tokens: Tensor, state: Prefix) -> Tensor:
+        end = state.position + tokens.shape[1]
+        state.tokens[:, state.position : end] = tokens
+        state.position = end
+        return self._next(state)
+
+    def _next(self, state: Prefix) -> Tensor:
+        """The last row of the parallel form; it does not read the token that stands in that place."""
+        parameters = self(state.tokens[:, : state.position + 1], state.labels)
+        return parameters[:, -1]

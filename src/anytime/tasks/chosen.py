@@ -1,0 +1,58 @@
+"""The images that a command is about: a split of a data set, some of it by index, labels that the model knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from torch import Tensor
+
+from anytime.data import ImageSet
+from anytime.errors import AnytimeError
+from anytime.models.model import Model
+from anytime.tasks.images import images_for
+
+PART = re.compile(r"(\d{1,7})(?:([-*])(\d{1,7}))?", re.ASCII)
+
+
+def open_split(model: Model, name: str | None, split: str, root: str | Path | None = None) -> ImageSet:
+    """Opens a split of a data set, by default of the one that the model was trained on.
+
+    Raises:
+        AnytimeError: there is no such data set, or the model does not say which is its own.
+    """
+    if not (name or model.config.data):
+        raise AnytimeError(f"{model.name} does not say which data it was trained on", "Give --data NAME")
+    return images_for(model, name or model.config.data, split, root)
+
+
+def pick(images: ImageSet, text: str) -> list[int]:
+    """Indices of images: "3", "0-10" (10 is not among them), "5*8" (5, eight times), or several of these with commas.
+
+    Raises:
+        AnytimeError: the text is none of these, or there is no such image.
+    """
+    indices = [index for part in text.split(",") for index in _expanded(part.strip(), text)]
+    if max(indices) >= len(images):
+        raise AnytimeError(f"{images.name} has no {images.split} image {max(indices)}", f"Choose 0 to {len(images) - 1}")
+    return indices
+
+
+def _expanded(part: str, text: str) -> list[int]:
+    """The indices of one part of the text, at least one."""
+    found = PART.fullmatch(part)
+    indices: list[int] = []
+    if found:
+        first, sign, second = int(found[1]), found[2], int(found[3] or 1)
+        indices = list(range(first, second)) if sign == "-" else [first] * second
+    if not indices:
+        raise AnytimeError(
+            f"--index {text!r} names no images",
+            "Give 3, 0-10 (10 is not among them), 5*8 (image 5 eight times) or several of these with commas",
+        )
+    return indices
+
+
+def known_labels(model: Model, images: ImageSet) -> Tensor | None:
+    """Labels (n,) of the images, if they are of the classes that the model was trained on."""
+    return images.labels if model.classes and list(images.classes) == model.config.classes else None

@@ -1,0 +1,29 @@
+"""How far a task is: it calls with the images that it has done, or the share of one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from anytime.models.drawing import Progress
+
+InImages = Callable[[float, int], None]
+"""Called with the images done since the last call, and how many there are in all."""
+
+
+def unheard(images: float, total: int) -> None:
+    """Where nobody asks."""
+
+
+def in_images(progress: InImages, lengths: Sequence[int], longest: int, batch_size: int) -> Progress:
+    """Makes shares of images of what a draw says, which is a word after each code of each batch.
+
+    Args:
+        progress: who is told.
+        lengths: of the samples before the draw.
+        longest: and after it.
+        batch_size: samples drawn together.
+    """
+    batches = {length: -(-count // batch_size) for length, count in Counter(lengths).items() if batch_size > 0}
+    calls = sum(number * (longest - length) for length, number in batches.items())
+    return lambda position: progress(len(lengths) / calls, len(lengths))

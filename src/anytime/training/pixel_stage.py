@@ -1,0 +1,78 @@
+"""From images to a model of their bytes, in one stage; at the end the test set is scored, once."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from anytime.data import ImageSet, open_images
+from anytime.files import write_json
+from anytime.models.config import ModelConfig
+from anytime.models.directory import save
+from anytime.models.model import Model
+from anytime.models.parts import make_prior
+from anytime.models.scoring import score
+from anytime.tokenizers.pixels import Pixels
+from anytime.training.checks import check_shares
+from anytime.training.prior import CodeSet, PriorObjective, coded
+from anytime.training.recipe import PixelRecipe
+from anytime.training.run import Run, open_splits
+
+SHOWN = (0.25, 0.5, 0.75, 1.0)  # shares of the bytes in the pictures that a run draws
+
+
+def make_pixels(run: Run, recipe: PixelRecipe) -> Path:
+    """Trains a transformer on bytes and saves it; gives the folder of the model."""
+    data = open_splits(recipe.data)
+    check_shares("fit", recipe.fit, len(data["train"]), run.trainer.fabric.world_size)
+    model = _model(recipe, data["train"])
+    run.begin()
+    sets = {split: _coded(recipe, model, images) for split, images in data.items()}
+    budgets = [max(1, round(share * model.num_codes)) for share in SHOWN]
+    run.trainer.fit("fit", PriorObjective(model, _first(sets["validation"], recipe.judged), budgets), sets["train"], recipe.fit)
+    model.prior.eval()
+    if run.first:
+        save(model, run.folder / "model")
+        _score_test(run, recipe, model)
+    return run.folder / "model"
+
+
+def _model(recipe: PixelRecipe, images: ImageSet) -> Model:
+    """The untrained model of a recipe, whose tokenizer knows the mean image."""
+    config = ModelConfig(
+        name=recipe.name,
+        image=list(images.shape),
+        tokenizer=recipe.tokenizer,
+        prior=recipe.network,
+        head=recipe.head,
+        classes=list(images.classes) if recipe.conditional else [],
+        data=recipe.data.name,
+        sampling=recipe.sampling,
+    )
+    tokenizer = Pixels(recipe.tokenizer, images.shape)
+    tokenizer.learn(images.images)
+    return Model(config, tokenizer, make_prior(config, tokenizer))
+
+
+def _coded(recipe: PixelRecipe, model: Model, images: ImageSet) -> CodeSet:
+    """Bytes, with labels if the model is to be told."""
+    codes = coded(model.tokenizer, images)
+    return codes if recipe.conditional else CodeSet(codes.codes, None)
+
+
+def _first(codes: CodeSet, count: int) -> CodeSet:
+    return CodeSet(codes.codes[:count], None if codes.labels is None else codes.labels[:count])
+
+
+def _score_test(run: Run, recipe: PixelRecipe, model: Model) -> None:
+    """Bits a dimension of the whole test set, with and without the first byte, which published figures leave out."""
+    data = recipe.data
+    codes = _coded(recipe, model, open_images(data.name, "test", data.root, data.validation, data.size))
+    bits = score(model.prior, model.head, codes.codes, codes.labels) / math.log(2)
+    report = {
+        "model": recipe.name,
+        "images": len(codes),
+        "bits_per_dim": float(bits.mean()),
+        "bits_per_dim_without_first_byte": float(bits[:, 1:].mean()),
+    }
+    write_json(run.folder / "test.json", report)

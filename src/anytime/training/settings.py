@@ -1,0 +1,88 @@
+"""The sections that every recipe has: which data, how a stage is optimised, where it is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which data to train on.
+
+    Attributes:
+        name: "mnist", "cifar10", "digits", or a folder of images.
+        root: where data sets lie, before $ANYTIME_DATA and the user cache are looked at.
+        validation: how many training samples to set aside; None for the data set's own number.
+        size: pixels a side: larger images are averaged over blocks or resized and cropped; None leaves them as they are.
+    """
+
+    name: str = "mnist"
+    root: str | None = None
+    validation: int | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """How one stage is optimised.
+
+    Attributes:
+        steps: optimiser steps; 0 leaves the stage out.
+        batch_size: samples a step, over all processes.
+        learning_rate: the highest one.
+        schedule: "constant", "cosine", "inverse_sqrt" (Vaswani et al. 2017) or "one_cycle" (Smith 2018).
+        warmup: steps until the highest learning rate: a line, or for one_cycle half a cosine.
+        final: last learning rate of cosine and one_cycle, as a share of the highest.
+        optimizer: "adamw" (Loshchilov & Hutter 2019), or "radam", whose steps need no warm-up (Liu et al. 2020; the published
+            pixel models'), with decoupled weight decay as well.
+        betas: of the moments.
+        eps: of the second moment.
+        weight_decay: decoupled, on weights only, not on biases, norms and other vectors.
+        clip: largest norm of the gradient; 0 for no clipping.
+        clip_by: whether that is the norm over all weights ("whole") or of each weight tensor by itself ("tensor").
+        jitter: strength of random affine maps of the images, see `augment.py`; in the stages of the autoencoder alone.
+        ema: decay of the averaged weights, which are what is evaluated and kept; 0 to keep the last weights.
+        evaluate_every: steps between evaluations, each with a line of metrics and a sheet of pictures.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    steps: int = 1000
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    schedule: Literal["constant", "cosine", "inverse_sqrt", "one_cycle"] = "cosine"
+    warmup: int = 100
+    final: float = 0.02
+    optimizer: Literal["adamw", "radam"] = "adamw"
+    betas: tuple[float, float] = (0.9, 0.99)
+    eps: float = 1e-8
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    clip_by: Literal["whole", "tensor"] = "whole"
+    jitter: float = 0.0
+    ema: float = 0.999
+    evaluate_every: int = 500
+    checkpoint_every: int = 500
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where and how a run computes; the names and values are Lightning Fabric's.
+
+    Attributes:
+        seed: every random number of the run follows from it.
+        accelerator: "cpu", "cuda" or "auto".
+        devices: how many, or "auto".
+        strategy: "auto", "ddp", ...
+        precision: "32-true", "bf16-mixed", "16-mixed", ...
+        workers: processes that make batches ahead of the training; 0 makes them in the training process itself.
+        threads: CPU threads of the process; 0 leaves torch's choice. Bit-identical resuming needs the same number again.
+    """
+
+    seed: int = 0
+    accelerator: str = "cpu"
+    devices: int | str = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    workers: int = 0
+    threads: int = 0
