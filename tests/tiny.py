@@ -87,6 +87,8 @@ SEQUENCE_MODELS: dict[str, Callable[[], SequenceModel]] = {
     "transformer, mixture head": lambda: tiny_prior(outputs=9, attention="momentum"),
     "transformer, tokens per position": lambda: tiny_prior(token_per_position=True),
     "transformer, tokens per position, no start": lambda: tiny_prior(token_per_position=True, start=False),
+    "transformer, neighbours": lambda: tiny_prior(neighbours=[3, 1], attention="momentum"),
+    "transformer, neighbours, no start": lambda: tiny_prior(neighbours=[2, 4], start=False),
     "transformer, coupled channels": lambda: tiny_prior(256, (1, 2, 3), outputs=6, coupled=3),
     "transformer, coupled channels, no start": lambda: tiny_prior(256, (1, 2, 3), outputs=6, coupled=3, start=False),
     "transformer, momentum connection": lambda: tiny_prior(connection="momentum", connection_options={"mu": 0.6}),

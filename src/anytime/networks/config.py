@@ -26,6 +26,7 @@ class TransformerConfig:
         activation_dropout: after the feed-forward non-linearity.
         positions: "learned", one vector each; "axes", the sum of a learned vector for row, column and channel; or "joined",
             sines and cosines that take half of the width beside the token's embedding (the published pixel models).
+        neighbours: how many tokens back some are looked at besides the last one: [28] is the byte above in a grey image 28 wide.
         start: whether a start token stands before the first. Without it, as in the published pixel models, the first token
             has a learned distribution of its own, and the network sees real tokens only.
         token_per_position: whether a token has an embedding and an output of its own at every position, for codes whose
@@ -48,6 +49,7 @@ class TransformerConfig:
     activation: str = "gelu"
     activation_dropout: float = 0.0
     positions: Literal["learned", "axes", "joined"] = "learned"
+    neighbours: list[int] = field(default_factory=list)
     start: bool = True
     token_per_position: bool = False
     tied: bool = False

@@ -19,6 +19,7 @@ from anytime.networks.block import Block
 from anytime.networks.config import TransformerConfig
 from anytime.networks.connection import Carry
 from anytime.networks.coupling import BEFORE, ChannelCoupling, shifted
+from anytime.networks.neighbours import Neighbours
 from anytime.networks.positions import AxialPositions, PositionLinear, sinusoids
 
 
@@ -32,6 +33,7 @@ class TransformerState:
         condition: embedded labels (B, 1, D), or None.
         first: parameters of the first token (B, P) where the network does not tell them.
         recent: the last bytes (B, 1, 2), for coupled channels.
+        tokens: all tokens so far (B, N), -1 where there is none yet, for neighbours.
         position: how many inputs were fed.
     """
 
@@ -40,6 +42,7 @@ class TransformerState:
     condition: Tensor | None
     first: Tensor | None
     recent: Tensor
+    tokens: Tensor | None
     position: int = 0
 
     def select(self, rows: Tensor) -> TransformerState:
@@ -47,7 +50,8 @@ class TransformerState:
         condition = None if self.condition is None else self.condition[rows]
         first = None if self.first is None else self.first[rows]
         memories = [memory.select(rows) for memory in self.memories]
-        return TransformerState(memories, len(rows), condition, first, self.recent[rows], self.position)
+        tokens = None if self.tokens is None else self.tokens[rows]
+        return TransformerState(memories, len(rows), condition, first, self.recent[rows], tokens, self.position)
 
 
 class CausalTransformer(nn.Module):
@@ -91,6 +95,7 @@ class CausalTransformer(nn.Module):
         self.register_buffer("sinusoids", sinusoids(self.length, width // 2) if joined else None, persistent=False)
         self.positions = nn.Parameter(torch.zeros(self.length, width)) if config.positions == "learned" else None
         self.axes = AxialPositions(grid, width) if config.positions == "axes" else None
+        self.neighbours = Neighbours(config.neighbours, vocabulary, width) if config.neighbours else None
         self.label_embedding = nn.Embedding(classes + 1, width) if classes else None
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
@@ -121,6 +126,8 @@ class CausalTransformer(nn.Module):
         if first is not None and tokens.shape[1] == 1:
             return self._coupled(first[:, None], shifted(tokens), 0)
         embedded = self._placed(self._embedded(tokens[:, :-1]), 0)
+        if self.neighbours is not None:
+            embedded = embedded + self.neighbours(tokens, 0 if first is None else 1)
         condition = self._condition(labels, len(tokens))
         x = self.dropout(embedded if condition is None else embedded + condition)
         carry: Carry | None = None
@@ -134,7 +141,8 @@ class CausalTransformer(nn.Module):
         """Empty memories for `batch` rows and the embedded labels (B,)."""
         memories = [block.attention.init_state(batch, self.length) for block in self._blocks()]
         recent = torch.zeros(batch, 1, BEFORE, dtype=torch.int64, device=self.device)
-        return TransformerState(memories, batch, self._condition(labels, batch), self._first(labels, batch), recent)
+        tokens = None if self.neighbours is None else self.neighbours.nothing(batch, self.length)
+        return TransformerState(memories, batch, self._condition(labels, batch), self._first(labels, batch), recent, tokens)
 
     def step(self, previous: Tensor | None, state: TransformerState) -> Tensor:
         """Parameters (B, P) of the next token, given the previous one (B,), or None before the first."""
@@ -190,6 +198,11 @@ class CausalTransformer(nn.Module):
 
     def _feed(self, embedded: Tensor, state: TransformerState, tokens: Tensor | None) -> Tensor:
         x = self._placed(embedded, state.position)
+        if self.neighbours is not None and state.tokens is not None:
+            told = state.position + x.shape[1] - (self.start is not None)  # tokens known by now
+            if tokens is not None:
+                state.tokens[:, told - tokens.shape[1] : told] = tokens
+            x = x + self.neighbours(state.tokens[:, : told + 1], told + 1 - x.shape[1])
         if state.condition is not None:
             x = x + state.condition
         carry: Carry | None = None
