@@ -85,7 +85,7 @@ def test_pictures_of_different_sizes_are_trained_on_evaluated_and_varied(tmp_pat
         pixels = np.random.default_rng(number).integers(0, 256, (9 + number % 3, 12, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(pictures / f"{number:02}.png")
     recipe = replace(TINY, data=DataConfig(f"folder:{pictures}"), polish=StageConfig(steps=0))
-    with pytest.raises(AnytimeError, match="Give --data.size"):
+    with pytest.raises(AnytimeError, match=r"Give --data\.size"):
         stages.train(recipe, made)
     stages.train(replace(recipe, data=replace(recipe.data, size=8)), made)
     assert main(["evaluate", str(made), "--budget", "1", "--out", str(tmp_path / "out")]) == 0

@@ -24,8 +24,16 @@ from anytime.training.settings import DataConfig, RunConfig, StageConfig
 SHIPPED = Path(__file__).parent / "recipes"
 
 
+class Plain:
+    """What all recipes can do."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, as YAML holds them."""
+        return _plain(asdict(self))  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Plain):
     """An ordered (or unordered, or spatial) autoencoder and its prior.
 
     Attributes:
@@ -65,13 +73,9 @@ class Recipe:
             check_stage(name, getattr(self, name))
         check_stage("fit_prior", self.fit_prior, images=False)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain dictionaries and lists, as YAML holds them."""
-        return _plain(asdict(self))
-
 
 @dataclass(frozen=True)
-class ClassifierRecipe:
+class ClassifierRecipe(Plain):
     """A classifier that judges samples.
 
     Attributes:
@@ -101,13 +105,9 @@ class ClassifierRecipe:
         check_around(self.data, self.run)
         check_stage("fit", self.fit, images=False)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain dictionaries and lists, as YAML holds them."""
-        return _plain(asdict(self))
-
 
 @dataclass(frozen=True)
-class PixelRecipe:
+class PixelRecipe(Plain):
     """A transformer over the raw bytes of images.
 
     Attributes:
@@ -143,13 +143,9 @@ class PixelRecipe:
         check_around(self.data, self.run)
         check_stage("fit", self.fit, images=False)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain dictionaries and lists, as YAML holds them."""
-        return _plain(asdict(self))
-
 
 @dataclass(frozen=True)
-class CopyRecipe:
+class CopyRecipe(Plain):
     """A transformer that repeats symbols, to see whether its two forms are one model; see `copy_task.py`.
 
     Attributes:
@@ -179,10 +175,6 @@ class CopyRecipe:
         check_around(None, self.run)
         check_copy(self)
         check_stage("fit", self.fit, images=False)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain dictionaries and lists, as YAML holds them."""
-        return _plain(asdict(self))
 
 
 AnyRecipe = Recipe | ClassifierRecipe | PixelRecipe | CopyRecipe
