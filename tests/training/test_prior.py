@@ -6,7 +6,7 @@ from PIL import Image
 
 from anytime.data import open_images
 from anytime.models import scoring
-from anytime.models.scoring import entropies, score
+from anytime.models.scoring import costs, score
 from anytime.training.prior import CodeSet, PriorObjective, coded
 from tiny import CODES, tiny_model
 
@@ -63,6 +63,6 @@ def test_codes_and_labels_are_brought_to_the_prior_batch_by_batch(monkeypatch):
 def test_an_evaluation_keeps_no_graph_and_leaves_the_codes_alone():
     codes = coded(tiny_model().tokenizer, open_images("digits", "validation")).codes
     assert codes.shape == (200, CODES) and codes.device.type == "cpu"
-    for measure in (score, entropies):
-        nats = measure(tiny_model().prior.requires_grad_(True), tiny_model().head, codes, None)
+    prior, head = tiny_model().prior.requires_grad_(True), tiny_model().head
+    for nats in (score(prior, head, codes, None), *costs(prior, head, codes, None)):
         assert nats.shape == codes.shape and not nats.requires_grad and nats.dtype == torch.float64

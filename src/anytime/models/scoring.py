@@ -41,9 +41,17 @@ def score(
 
 
 @torch.no_grad()
-def entropies(prior: CausalTransformer, head: Head, codes: Tensor, labels: Tensor | None) -> Tensor:
-    """What the prior expects each code to cost, given the codes before it: nats, (n, N) float64. Arguments as for `score`."""
-    return torch.cat([_entropy(head.log_probs(parameters)).cpu().double() for _, _, parameters in _batches(prior, codes, labels)])
+def costs(prior: CausalTransformer, head: Head, codes: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    """What each code costs and what the prior expects it to cost, from one run of it; arguments as for `score`.
+
+    Returns:
+        Nats, (n, N) float64 each, on the CPU.
+    """
+    found, expected = [], []
+    for _, chosen, parameters in _batches(prior, codes, labels):
+        found.append(-head.log_prob(parameters, chosen).cpu().double())
+        expected.append(_entropy(head.log_probs(parameters)).cpu().double())
+    return torch.cat(found), torch.cat(expected)
 
 
 def _entropy(logs: Tensor) -> Tensor:

@@ -26,26 +26,21 @@ class ChannelCoupling(nn.Module):
         super().__init__()
         self.channels = channels
 
-    def forward(self, parameters: Tensor, recent: Tensor, position: int = 0) -> Tensor:
+    def forward(self, parameters: Tensor, tokens: Tensor, position: int = 0) -> Tensor:
         """Moves the means.
 
         Args:
             parameters: (B, T, 5 K), of the tokens at `position` and after.
-            recent: the last byte and the one before it, at each of them: (B, T, 2) int64, whatever where there is none.
+            tokens: the bytes from the beginning on, (B, L) int64, those before `position` + T - 1 at least being known.
             position: of the first.
 
         Returns:
             (B, T, 3 K).
         """
         logits, means, scales, *coefficients = parameters.chunk(3 + BEFORE, dim=-1)
-        channel = torch.arange(position, position + parameters.shape[1], device=parameters.device) % self.channels
+        here = torch.arange(position, position + parameters.shape[1], device=parameters.device)
         for back, coefficient in enumerate(coefficients):
-            value = (recent[..., back] / 127.5 - 1).to(means) * (channel > back)
+            byte = tokens[:, (here - 1 - back).clamp(min=0)]
+            value = (byte / 127.5 - 1).to(means) * (here % self.channels > back)
             means = means + torch.tanh(coefficient) * value[..., None]
         return torch.cat([logits, means, scales], dim=-1)
-
-
-def shifted(tokens: Tensor) -> Tensor:
-    """The last byte and the one before it at every position of tokens (B, T): (B, T, 2), zeros before the beginning."""
-    padded = nn.functional.pad(tokens, (BEFORE, 0))
-    return torch.stack([padded[:, BEFORE - 1 - back : padded.shape[1] - 1 - back] for back in range(BEFORE)], -1)

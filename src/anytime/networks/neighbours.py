@@ -39,11 +39,6 @@ class Neighbours(nn.Module):
         seen = [self._seen(table, padded, begin, back) for table, back in zip(self.tables, self.distances, strict=True)]
         return torch.stack(seen).sum(0)
 
-    def nothing(self, batch: int, length: int) -> Tensor:
-        """Tokens of a batch before any is known: -1 everywhere, (B, N) int64."""
-        first = next(self.parameters())
-        return torch.full((batch, length), -1, device=first.device)
-
     def _seen(self, table: nn.Module, padded: Tensor, begin: int, back: int) -> Tensor:
         start = max(self.distances) - back
         there = padded[:, start + begin : padded.shape[1] - back]

@@ -21,12 +21,12 @@ class AxialPositions(nn.Module):
         super().__init__()
         self.axes = nn.ParameterList(nn.Parameter(0.02 * torch.randn(size, width)) for size in grid)
 
-    def forward(self) -> Tensor:
-        """(H W C, D)."""
-        total: Tensor | None = None
-        for axis in self.axes:
-            total = axis if total is None else (total[:, None] + axis).flatten(0, 1)
-        assert total is not None
+    def forward(self, begin: int, end: int) -> Tensor:
+        """Of positions `begin`..`end` - 1 alone, since a step of generation asks for one: (end - begin, D)."""
+        sizes = [len(axis) for axis in self.axes]
+        places = torch.unravel_index(torch.arange(begin, end, device=self.axes[0].device), sizes)
+        first, *rest = (axis[place] for axis, place in zip(self.axes, places, strict=True))
+        total: Tensor = sum(rest, first)
         return total
 
 

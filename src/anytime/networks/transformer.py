@@ -18,7 +18,7 @@ from anytime.networks.attention import Memory
 from anytime.networks.block import Block
 from anytime.networks.config import TransformerConfig
 from anytime.networks.connection import Carry
-from anytime.networks.coupling import BEFORE, ChannelCoupling, shifted
+from anytime.networks.coupling import BEFORE, ChannelCoupling
 from anytime.networks.neighbours import Neighbours
 from anytime.networks.positions import AxialPositions, PositionLinear, sinusoids
 
@@ -32,8 +32,7 @@ class TransformerState:
         batch: number of rows.
         condition: embedded labels (B, 1, D), or None.
         first: parameters of the first token (B, P) where the network does not tell them.
-        recent: the last bytes (B, 1, 2), for coupled channels.
-        tokens: all tokens so far (B, N), -1 where there is none yet, for neighbours.
+        tokens: all tokens so far (B, N), -1 where there is none yet, if neighbours or coupled channels look back at them.
         position: how many inputs were fed.
     """
 
@@ -41,7 +40,6 @@ class TransformerState:
     batch: int
     condition: Tensor | None
     first: Tensor | None
-    recent: Tensor
     tokens: Tensor | None
     position: int = 0
 
@@ -51,7 +49,7 @@ class TransformerState:
         first = None if self.first is None else self.first[rows]
         memories = [memory.select(rows) for memory in self.memories]
         tokens = None if self.tokens is None else self.tokens[rows]
-        return TransformerState(memories, len(rows), condition, first, self.recent[rows], tokens, self.position)
+        return TransformerState(memories, len(rows), condition, first, tokens, self.position)
 
 
 class CausalTransformer(nn.Module):
@@ -124,7 +122,7 @@ class CausalTransformer(nn.Module):
         labels = self._hide_some(labels, len(tokens))
         first = self._first(labels, len(tokens))
         if first is not None and tokens.shape[1] == 1:
-            return self._coupled(first[:, None], shifted(tokens), 0)
+            return self._coupled(first[:, None], tokens, 0)
         embedded = self._placed(self._embedded(tokens[:, :-1]), 0)
         if self.neighbours is not None:
             embedded = embedded + self.neighbours(tokens, 0 if first is None else 1)
@@ -135,14 +133,14 @@ class CausalTransformer(nn.Module):
             x, carry = block(x, carry)
         parameters = self._read_out(x, 0 if first is None else 1)
         parameters = parameters if first is None else torch.cat([first[:, None], parameters], dim=1)
-        return self._coupled(parameters, shifted(tokens), 0)
+        return self._coupled(parameters, tokens, 0)
 
     def init_state(self, batch: int, labels: Tensor | None = None) -> TransformerState:
         """Empty memories for `batch` rows and the embedded labels (B,)."""
         memories = [block.attention.init_state(batch, self.length) for block in self._blocks()]
-        recent = torch.zeros(batch, 1, BEFORE, dtype=torch.int64, device=self.device)
-        tokens = None if self.neighbours is None else self.neighbours.nothing(batch, self.length)
-        return TransformerState(memories, batch, self._condition(labels, batch), self._first(labels, batch), recent, tokens)
+        looks_back = self.neighbours is not None or self.coupling is not None
+        tokens = torch.full((batch, self.length), -1, device=self.device) if looks_back else None
+        return TransformerState(memories, batch, self._condition(labels, batch), self._first(labels, batch), tokens)
 
     def step(self, previous: Tensor | None, state: TransformerState) -> Tensor:
         """Parameters (B, P) of the next token, given the previous one (B,), or None before the first."""
@@ -150,7 +148,7 @@ class CausalTransformer(nn.Module):
             before = state.position - (self.start is not None)
             return self._feed(self._tokens(previous[:, None], before), state, previous[:, None])
         if state.first is not None:
-            return self._coupled(state.first[:, None], state.recent, 0)[:, 0]
+            return self._coupled(state.first[:, None], state.tokens, 0)[:, 0]
         assert self.start is not None
         return self._feed(self.start.expand(state.batch, 1, -1), state, None)
 
@@ -180,28 +178,29 @@ class CausalTransformer(nn.Module):
 
     def _placed(self, embedded: Tensor, position: int) -> Tensor:
         """Embeddings with their positions, the first of them at `position`: (B, T, D)."""
-        here = slice(position, position + embedded.shape[1])
+        end = position + embedded.shape[1]
         if self.sinusoids is not None:
-            places = self.sinusoids[here].to(embedded.dtype)
+            places = self.sinusoids[position:end].to(embedded.dtype)
             return torch.cat([embedded, places.expand(len(embedded), -1, -1)], dim=-1)
-        vectors = self.positions if self.axes is None else self.axes()
-        assert vectors is not None
-        placed: Tensor = embedded + vectors[here]
-        return placed
+        if self.axes is not None:
+            placed: Tensor = embedded + self.axes(position, end)
+            return placed
+        assert self.positions is not None
+        return embedded + self.positions[position:end]
 
-    def _coupled(self, parameters: Tensor, recent: Tensor, position: int) -> Tensor:
-        """Parameters (B, T, P) as the head takes them."""
-        if self.coupling is None:
+    def _coupled(self, parameters: Tensor, tokens: Tensor | None, position: int) -> Tensor:
+        """Parameters (B, T, P) of the tokens at `position` and after, as the head takes them."""
+        if self.coupling is None or tokens is None:
             return parameters
-        coupled: Tensor = self.coupling(parameters, recent, position)
+        coupled: Tensor = self.coupling(parameters, tokens, position)
         return coupled
 
     def _feed(self, embedded: Tensor, state: TransformerState, tokens: Tensor | None) -> Tensor:
         x = self._placed(embedded, state.position)
+        told = state.position + x.shape[1] - (self.start is not None)  # tokens known by now
+        if state.tokens is not None and tokens is not None:
+            state.tokens[:, told - tokens.shape[1] : told] = tokens
         if self.neighbours is not None and state.tokens is not None:
-            told = state.position + x.shape[1] - (self.start is not None)  # tokens known by now
-            if tokens is not None:
-                state.tokens[:, told - tokens.shape[1] : told] = tokens
             x = x + self.neighbours(state.tokens[:, : told + 1], told + 1 - x.shape[1])
         if state.condition is not None:
             x = x + state.condition
@@ -209,12 +208,7 @@ class CausalTransformer(nn.Module):
         for block, memory in zip(self._blocks(), state.memories, strict=True):
             x, carry = block.step(x, carry, memory, state.position)
         state.position += x.shape[1]
-        parameters = self._read_out(x[:, -1:], state.position - (self.start is not None))
-        if self.coupling is None:
-            return parameters[:, 0]
-        if tokens is not None:
-            state.recent = torch.cat([tokens[:, -BEFORE:].flip(1)[:, None], state.recent], dim=-1)[..., :BEFORE]
-        return self._coupled(parameters, state.recent, state.position - (self.start is not None))[:, 0]
+        return self._coupled(self._read_out(x[:, -1:], told), state.tokens, told)[:, 0]
 
     def _condition(self, labels: Tensor | None, batch: int) -> Tensor | None:
         """Embedded labels (B, 1, D)."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from anytime.models.model import Model
-from anytime.models.scoring import entropies, score
+from anytime.models.scoring import costs
 from anytime.tasks.reconstruction import entropy
 
 
@@ -59,6 +59,5 @@ def prior_report(model: Model, codes: Tensor, labels: Tensor | None) -> PriorRep
 
 def likelihood(model: Model, codes: Tensor, labels: Tensor | None = None) -> Likelihood:
     """Scores codes (M, N) int64 given labels (M,), -1 or None for no label."""
-    bits = score(model.prior, model.head, codes, labels).mean(0) / math.log(2)
-    expected = entropies(model.prior, model.head, codes, labels).mean(0) / math.log(2)
+    bits, expected = (nats.mean(0) / math.log(2) for nats in costs(model.prior, model.head, codes, labels))
     return Likelihood(float(bits.sum()), bits.tolist(), expected.tolist())
