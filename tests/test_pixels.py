@@ -15,6 +15,7 @@ from anytime.models.directory import save
 from anytime.models.model import Model
 from anytime.models.scoring import score
 from anytime.sampling.recompute import Recomputed
+from anytime.tokenizers.pixels import Pixels, PixelsConfig
 from tiny import tiny_prior
 from tiny_pixels import COLOUR, GREY, each_image, each_kind, pixel_model, some_images
 
@@ -53,6 +54,49 @@ def test_what_is_missing_is_the_mean_image_or_black(image, fill):
         picture = model.decode(codes[:, :k]).reshape(5, -1)
         assert np.array_equal(picture[:, :k], codes[:, :k].numpy())
         assert (picture[:, k:] == missing[k:]).all()
+
+
+@each_image
+def test_the_same_picture_is_drawn_in_any_order(image):
+    model, pixels = pixel_model(image), some_images(image)
+    pictures = model.decode(model.tokenizer.encode(pixels))
+    model.tokenizer = Pixels(PixelsConfig(order="boustrophedon"), image)
+    codes = model.tokenizer.encode(pixels)
+    assert not np.array_equal(codes.numpy(), pictures.reshape(5, -1))
+    assert np.array_equal(model.decode(codes), pictures)
+
+
+def test_two_levels_are_a_threshold_between_127_and_128():
+    tokenizer = Pixels(PixelsConfig(levels=2), (1, 16, 16))
+    every = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    assert tokenizer.codebook_size == 2
+    assert torch.equal(tokenizer.encode(every)[0], (torch.arange(256) > 127).long())
+    assert torch.equal(tokenizer.decode(tokenizer.encode(every)), (every > 127).float())
+
+
+def test_fewer_levels_are_the_nearest_shades_and_are_coded_as_they_were():
+    every = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    for levels in range(2, 257):
+        tokenizer = Pixels(PixelsConfig(levels=levels), (1, 16, 16))
+        codes = tokenizer.encode(every)
+        shown = (tokenizer.decode(codes) * 255).round()
+        assert codes.unique().tolist() == list(range(levels))
+        assert codes[0].tolist() == [(2 * byte * (levels - 1) + 255) // 510 for byte in range(256)]
+        assert (shown - every).abs().max() <= 127.5 / (levels - 1) + 0.5
+        assert torch.equal(tokenizer.encode(shown.byte()), codes) and torch.equal(tokenizer.encode(shown / 255), codes)
+
+
+@pytest.mark.parametrize("levels", [-1, 0, 1, 257])
+def test_a_number_of_levels_that_bytes_cannot_have_is_refused(levels):
+    with pytest.raises(AnytimeError, match=f"cannot have {levels} levels"):
+        Pixels(PixelsConfig(levels=levels), GREY)
+
+
+def test_a_model_file_that_says_nothing_of_levels_or_order_is_of_bytes_row_after_row():
+    tokenizer = anytime.load("mnist-pixels").tokenizer
+    images = some_images((1, 28, 28))
+    assert tokenizer.codebook_size == 256 and tokenizer.mean.max() > 0.5
+    assert torch.equal(tokenizer.encode(images), images.flatten(1).long())
 
 
 def test_prefixes_of_many_lengths_in_one_batch_are_as_each_alone():
