@@ -1,0 +1,99 @@
+"""The one form in which series reach the rest of the package: a set of rows of equal length in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from anytime.errors import AnytimeError
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesSet:
+    """A split of a data set of series, whole in memory.
+
+    It is a map-style dataset as `ImageSet` is: `__getitems__` gives {"values": float32 (B, T), "label": int64 (B,)}, the
+    latter only if there are labels.
+
+    Args:
+        name: the data set, as given to `open_series`.
+        split: "train", "validation" or "test".
+        values: float32 (N, T), finite.
+        labels: int64 (N,), or None if the series have no classes.
+        classes: the name of each class, in the order of the labels; empty if there are none.
+        rate: samples a second of sound; 0 for other series.
+        ids: what each row is called; empty if the rows have no names.
+        scored: bool (N, T), or None if all is True: the values that a score of this split is over. False where silence was
+            added to sound, where a gap in a table was filled in, and where a window begins before its split.
+
+    Raises:
+        AnytimeError: a tensor has another shape or dtype than these, or a value is not finite.
+    """
+
+    name: str
+    split: str
+    values: Tensor = field(repr=False)
+    labels: Tensor | None = field(default=None, repr=False)
+    classes: tuple[str, ...] = ()
+    rate: int = 0
+    ids: tuple[str, ...] = field(default=(), repr=False)
+    scored: Tensor | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != torch.float32 or self.values.ndim != 2 or not self.values.shape[1]:
+            raise AnytimeError(f"{self.name}: values should be float32 (N, T), not {_described(self.values)}")
+        rows = len(self.values)
+        self._check("labels", self.labels, torch.int64, (rows,))
+        self._check("scored", self.scored, torch.bool, tuple(self.values.shape))
+        if self.ids and len(self.ids) != rows:
+            raise AnytimeError(f"{self.name}: {len(self.ids):,} ids were given for {rows:,} series")
+        odd = (~self.values.isfinite()).nonzero()
+        if len(odd):
+            row, place = odd[0].tolist()
+            called = self.ids[row] if self.ids else row
+            raise AnytimeError(f"{self.name}: value {place} of series {called} is not a finite number")
+
+    def _check(self, what: str, tensor: Tensor | None, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+        if tensor is not None and (tensor.dtype != dtype or tensor.shape != shape):
+            expected = f"{str(dtype).removeprefix('torch.')} {shape}"
+            raise AnytimeError(f"{self.name}: {what} should be {expected}, not {_described(tensor)}")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def length(self) -> int:
+        """The number of values T of each series."""
+        return self.values.shape[1]
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return self._rows(index)
+
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
+        return self._rows(torch.as_tensor(indices, dtype=torch.int64))
+
+    def subset(self, indices: Sequence[int] | Tensor) -> SeriesSet:
+        """Gives the set of these rows only, in this order, as a copy."""
+        rows = torch.as_tensor(indices, dtype=torch.int64)
+        return replace(
+            self,
+            values=self.values[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            ids=tuple(self.ids[row] for row in rows.tolist()) if self.ids else (),
+            scored=None if self.scored is None else self.scored[rows],
+        )
+
+    def _rows(self, rows: int | Tensor) -> dict[str, Tensor]:
+        """Gives the series at each of `rows`, with its label if there is one."""
+        item = {"values": self.values[rows]}
+        if self.labels is not None:
+            item["label"] = self.labels[rows]
+        return item
+
+
+def _described(tensor: Tensor) -> str:
+    """Says dtype and shape, as in "float32 (3, 28)"."""
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

@@ -1,0 +1,95 @@
+"""Reads one sound, WAV or FLAC, as numbers: one channel at one rate; what is wrong with it becomes one error that names it."""
+
+from __future__ import annotations
+
+import math
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anytime.errors import AnytimeError
+
+SUFFIXES = (".wav", ".flac")
+LARGEST = 2**26  # numbers of one sound, over all channels: 25 minutes of stereo at 22 kHz
+PIPED = 0x7FFF0000  # a WAV that was written to a pipe announces this many bytes or more
+
+Sound = NDArray[np.float32]
+
+
+def read_sound(path: Path, content: bytes, rate: int) -> Sound:
+    """Decodes a sound.
+
+    Args:
+        path: what an error calls it: a file, or ARCHIVE/MEMBER.
+        content: its bytes.
+        rate: samples a second to bring it to, by polyphase filtering if it has another rate.
+
+    Returns:
+        The mean of its channels, float32 (T,), T at least 1; full scale is -1 to 1.
+
+    Raises:
+        AnytimeError: it is corrupt, truncated, empty, far too long, or holds a value that is not finite.
+    """
+    import soundfile
+
+    _check_whole(path, content)
+    try:
+        with soundfile.SoundFile(BytesIO(content)) as file:
+            if file.frames * file.channels > LARGEST:
+                raise AnytimeError(f"{path} announces {file.frames:,} samples, too many for one sound", "Cut it into pieces")
+            announced, given = file.frames, file.samplerate
+            samples = file.read(dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        reason = getattr(error, "error_string", "").strip() or "it is truncated or corrupt"
+        raise AnytimeError(f"{path} cannot be read as sound: {reason}", "Mend or remove it") from None
+    if not len(samples):
+        raise AnytimeError(f"{path} holds no samples", "Remove it")
+    if len(samples) < announced:
+        raise AnytimeError(f"{path} is truncated: {len(samples):,} of {announced:,} samples are there", "Mend or remove it")
+    if not np.isfinite(samples).all():
+        raise AnytimeError(f"{path} holds a sample that is not a finite number", "Mend or remove it")
+    return _resampled(samples.mean(1), given, rate)
+
+
+def fit(sound: Sound, length: int, centred: bool) -> tuple[Sound, NDArray[np.bool_]]:
+    """Cuts a sound to `length` samples or fills it up with silence.
+
+    Args:
+        sound: (T,).
+        length: what it should have.
+        centred: whether both ends are cut or filled up, evenly; else the end alone.
+
+    Returns:
+        The samples, and where they are the sound's own: both (length,).
+    """
+    cut = max(0, len(sound) - length) // 2 if centred else 0
+    kept = sound[cut : cut + length]
+    before = (length - len(kept)) // 2 if centred else 0
+    own = np.zeros(length, bool)
+    own[before : before + len(kept)] = True
+    filled = np.zeros(length, np.float32)
+    filled[own] = kept
+    return filled, own
+
+
+def _check_whole(path: Path, content: bytes) -> None:
+    """Refuses a WAV that ends before its header says, which libsndfile would read as a shorter sound."""
+    place = 12  # past "RIFF", the size of the whole, and "WAVE"
+    while content[:4] == b"RIFF" and place + 8 <= len(content):
+        size = int.from_bytes(content[place + 4 : place + 8], "little")
+        lacking = place + 8 + size - len(content)
+        if content[place : place + 4] == b"data" and size < PIPED and lacking > 0:
+            raise AnytimeError(f"{path} is truncated: {lacking:,} bytes are missing at its end", "Mend or remove it")
+        place += 8 + size + size % 2
+
+
+def _resampled(sound: Sound, given: int, rate: int) -> Sound:
+    """Brings a sound to another rate."""
+    if given == rate:
+        return sound
+    from scipy.signal import resample_poly
+
+    common = math.gcd(given, rate)
+    return np.asarray(resample_poly(sound, rate // common, given // common), np.float32)
