@@ -1,11 +1,15 @@
 import argparse
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from anytime.cli import data
+from anytime.data.catalogue import CARDS
+from anytime.data.catalogue.table import markdown
 from anytime.errors import AnytimeError
 
+from .on_disk import FILES, lay_out, write_files
 from .published import FOLDER, contents, write_archive, write_batches, write_zips
 
 
@@ -100,3 +104,48 @@ def test_a_jpeg_copy_cannot_be_fetched(capsys):
     assert "cifar10-jpeg-train.zip: missing" in (printed := capsys.readouterr().out) and "data fetch" not in printed
     with pytest.raises(AnytimeError, match="nothing to fetch for 'cifar10-jpeg'"):
         anytime_data("fetch", "cifar10-jpeg")
+
+
+@pytest.mark.parametrize("name", [*CARDS, "hf:someone/insects"])
+def test_info_says_what_a_set_is_and_how_to_get_what_is_missing(capsys, name, tmp_path):
+    card = CARDS.get(name, CARDS["hf:NAME"])
+    if name == "folder:PATH":
+        name = f"folder:{tmp_path}"
+        for number in range(10):
+            Image.new("L", (4, 4)).save(tmp_path / f"{number}.png")
+    assert anytime_data("info", name) == 0
+    printed = capsys.readouterr().out
+    assert f"{name}: {card.title}" in printed and f"licence: {card.licence}" in printed and card.note in printed
+    assert (f"anytime data fetch {name}" if card.mirrors else card.by_hand) in printed
+    for file in card.files:
+        assert f"{file.name}: missing ({file.checksum})" in printed
+
+
+def test_info_and_list_see_what_an_archive_was_unpacked_to(capsys, tmp_path):
+    lay_out("dtd, unpacked", tmp_path / "env")
+    assert anytime_data("info", "dtd") == 0
+    assert f"dtd-r1.0.1.tar.gz: {tmp_path / 'env' / 'dtd' / 'dtd' / 'labels'}" in capsys.readouterr().out
+    assert listed(capsys, "dtd").strip() == "yes"
+
+
+def test_fetch_unpacks_what_was_put_there_by_hand_and_keeps_the_archives(capsys, tmp_path, monkeypatch):
+    files = [replace(file, md5="") for file in CARDS["imagenet"].files]
+    monkeypatch.setitem(CARDS, "imagenet", replace(CARDS["imagenet"], files=tuple(files)))
+    archives = FILES["imagenet"]()
+    write_files(tmp_path / "env" / "imagenet", archives)
+    assert anytime_data("fetch", "imagenet") == 0
+    assert str(tmp_path / "env" / "imagenet" / "train" / "n01440764") in capsys.readouterr().out
+    assert {name: (tmp_path / "env" / "imagenet" / name).read_bytes() for name in archives} == archives
+    assert listed(capsys, "imagenet").strip() == "yes"
+
+
+def test_list_prints_the_tables_of_the_documentation(capsys):
+    assert anytime_data("list", "--markdown") == 0
+    assert capsys.readouterr().out == markdown()
+
+
+def test_fetch_of_what_needs_no_fetching_says_so(tmp_path):
+    with pytest.raises(AnytimeError, match=r"nothing to fetch for 'fourier'.*mnist, cifar10, fashionmnist"):
+        anytime_data("fetch", "fourier")
+    with pytest.raises(AnytimeError, match="There is no data set 'nothing'"):
+        anytime_data("fetch", "nothing")

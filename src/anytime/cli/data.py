@@ -6,9 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anytime.data.cifar_files import FORMS, JPEG, find_cifar10
-from anytime.data.locate import data_roots, look_for, places_in
-from anytime.data.sets import KNOWN, SPLITS, About, folder_of, unknown
+from anytime.data.catalogue import CARDS, IMAGES, Card
+from anytime.data.catalogue.table import markdown, samples, shape
+from anytime.data.cifar_files import FORMS, JPEG, find_cifar
+from anytime.data.locate import all_places, data_roots, destination, whereabouts
+from anytime.data.sets import HUB, SPLITS, folder_of
+from anytime.errors import AnytimeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,12 +24,14 @@ EXAMPLE = "anytime data fetch mnist --data-root ~/data"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the actions list, info and fetch, each with its own arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|info|fetch")
-    _add_action(actions.add_parser("list", help="list the data sets and what is here"))
+    listed = actions.add_parser("list", help="list the data sets and what is here")
+    listed.add_argument("--markdown", action="store_true", help="print the tables of docs/data.md instead")
+    _add_action(listed)
     info = actions.add_parser("info", help="say what a data set is and where its files lie")
-    info.add_argument("name", help=f"one of {', '.join(KNOWN)}")
+    info.add_argument("name", help=f"one of {', '.join(CARDS)}")
     _add_action(info)
-    fetch = actions.add_parser("fetch", help="download a data set, or resume its download")
-    fetch.add_argument("name", help="mnist or cifar10")
+    fetch = actions.add_parser("fetch", help="download a data set, or resume its download; or say how to get it")
+    fetch.add_argument("name", help=f"one of {', '.join(name for name, card in CARDS.items() if card.files)}")
     _add_action(fetch)
 
 
@@ -46,12 +51,26 @@ def run(args: argparse.Namespace) -> int:
         AnytimeError: there is no such data set, or it could not be fetched.
     """
     if args.action == "list":
-        _list(args.data_root)
+        _list(args.data_root, args.markdown)
     elif args.action == "info":
         _info(args.name, args.data_root)
     else:
-        _fetch(args.name, args.data_root)
+        _fetch(_card(args.name), args.data_root)
     return 0
+
+
+def _card(name: str) -> Card:
+    """Gives the card of a name, which may be a path or a set on the Hub.
+
+    Raises:
+        AnytimeError: there is no such data set.
+    """
+    if folder_of(name) is not None:
+        return IMAGES["folder:PATH"]
+    known = "hf:NAME" if name.startswith(HUB) else name
+    if known not in CARDS:
+        raise AnytimeError(f"There is no data set {name!r}", f"Known are {', '.join(CARDS)}")
+    return CARDS[known]
 
 
 def _console(stderr: bool = False) -> Console:
@@ -71,91 +90,90 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _list(root: Path | None) -> None:
+def _list(root: Path | None, as_markdown: bool) -> None:
     """Prints a table of the known data sets."""
-    table = _table("name", "what", "images", "here")
-    for name, about in KNOWN.items():
-        table.add_row(name, about.title, _sizes(about), _here(name, root) if about.sizes else "")
+    if as_markdown:
+        _console().print(markdown(), end="")
+        return
+    table = _table("name", "what", "train / validation / test", "here")
+    for card in CARDS.values():
+        table.add_row(card.name, card.title, samples(card), _here(card, root))
     _console().print(table)
 
 
-def _here(name: str, root: Path | None) -> str:
+def _here(card: Card, root: Path | None) -> str:
     """Says whether a data set is here, in part or as a lossy copy, and how to get it if it is not."""
-    from anytime.data.fetch import FILES
-
-    if None in _files(name, root).values():
-        return f"no: anytime data fetch {name}" if name in FILES else "no"
-    if name not in FORMS:
-        return "yes"
-    found = find_cifar10(name, root)
-    return "yes, as JPEG" if found.form is JPEG else "yes, in part" if found.small else "yes"
+    if None in _files(card, root).values():
+        return f"no: anytime data fetch {card.name}" if card.mirrors else "no"
+    if card.name in FORMS:
+        found = find_cifar(card.name, root)
+        return "yes, as JPEG" if found.form is JPEG else "yes, in part" if found.small else "yes"
+    return "yes" if card.sizes else ""
 
 
-def _sizes(about: About) -> str:
-    """Says how many images each split has, as in "55,000 / 5,000 / 10,000"."""
-    return " / ".join(f"{size:,}" for size in about.sizes)
-
-
-def _files(name: str, root: Path | None) -> dict[str, Path | None]:
+def _files(card: Card, root: Path | None) -> dict[str, Path | None]:
     """Maps each file that a data set is read from to where it lies, or to None if it is missing."""
-    from anytime.data.fetch import FILES
-
-    if name in FORMS:
-        return find_cifar10(name, root).files
-    places = [place for each in data_roots(root) for place in places_in(each, name)]
-    return {filename: look_for(filename, places) for filename in FILES.get(name, ())}
+    if card.name in FORMS:
+        return find_cifar(card.name, root).files
+    places = all_places(card.name, root)
+    return {file.name: whereabouts(file, places) for file in card.files}
 
 
 def _info(name: str, root: Path | None) -> None:
     """Prints what a data set is, its splits, and where its files lie or that they are missing."""
+    card, console = _card(name), _console()
+    sizes = _real_sizes(card, name, root)
+    console.print(f"{name}: {card.title}\nsource: {card.source}\nlicence: {card.licence}")
+    for text in (card.note, f"one image: {shape(card)} (channels, height, width)" if card.shape else ""):
+        if text:
+            console.print(text)
+    if sizes:
+        table = _table("split", "samples")
+        for split, size in zip(SPLITS, sizes, strict=True):
+            table.add_row(split, f"{size:,}")
+        console.print(table)
+    _print_files(console, card, root)
+
+
+def _real_sizes(card: Card, name: str, root: Path | None) -> tuple[int, ...]:
+    """Says how many samples each split has: of a folder, or of copies of CIFAR that may be a part of it, those that are here."""
     folder = folder_of(name)
-    if folder is None and name not in KNOWN:
-        raise unknown(name)
-    about = KNOWN[name] if folder is None else KNOWN["folder:PATH"]
-    sizes = _real_sizes(name, root) if folder is None else _folder_sizes(folder)
-    console = _console()
-    console.print(f"{name}: {about.title}\nsource: {about.source}\nlicence: {about.licence}")
-    if about.shape:
-        console.print(f"one image: {'×'.join(map(str, about.shape))} (channels, height, width)")
-    table = _table("split", "images")
-    for split, size in zip(SPLITS, sizes, strict=True):
-        table.add_row(split, f"{size:,}")
-    console.print(table)
-    _print_files(console, name, root)
+    if folder is not None:
+        from anytime.data.folder import find_splits
+
+        parts = find_splits(folder)
+        return tuple(len(parts[split]) for split in SPLITS)
+    if card.name not in FORMS or None in find_cifar(card.name, root).files.values():
+        return card.sizes
+    from anytime.data.cifar import count_cifar
+
+    return count_cifar(card.name, root)
 
 
-def _real_sizes(name: str, root: Path | None) -> tuple[int, ...]:
-    """Says how many images each split has: of CIFAR-10, whose copies may be a part of it, those that are here."""
-    if name not in FORMS or None in find_cifar10(name, root).files.values():
-        return KNOWN[name].sizes
-    from anytime.data.cifar import count_cifar10
-
-    return count_cifar10(name, root)
-
-
-def _folder_sizes(folder: Path) -> tuple[int, ...]:
-    """Counts the images of each split of a folder."""
-    from anytime.data.folder import find_splits
-
-    parts = find_splits(folder)
-    return tuple(len(parts[split]) for split in SPLITS)
-
-
-def _print_files(console: Console, name: str, root: Path | None) -> None:
-    """Prints where each file lies, and what to do if one is missing."""
-    from anytime.data.fetch import FILES
-
-    files = _files(name, root)
-    if name in FORMS and None not in files.values():
-        console.print(f"read from {find_cifar10(name, root).form.title}")
+def _print_files(console: Console, card: Card, root: Path | None) -> None:
+    """Prints where each file lies with its published checksum, and what to do if one is missing."""
+    files = _files(card, root)
+    checksums = {file.name: file.checksum for file in card.files}
+    if card.name in FORMS and None not in files.values():
+        console.print(f"read from {find_cifar(card.name, root).form.title}")
     for filename, path in files.items():
-        console.print(f"{filename}: {path or 'missing'}")
+        checksum = checksums.get(filename)
+        console.print(f"{filename}: {path or 'missing'}" + (f" ({checksum})" if checksum and not path else ""))
     if None in files.values():
-        do = f"Run `anytime data fetch {name}` to download what is missing." if name in FILES else "It cannot be fetched."
-        console.print(f"Looked in {', '.join(map(str, data_roots(root)))}. {do}")
+        looked = f"Looked in {', '.join(map(str, data_roots(root)))}."
+        console.print(f"{looked} {_how(card, root)}")
+    elif not files:
+        console.print(f"how to get it: {card.how}")
 
 
-def _fetch(name: str, root: Path | None) -> None:
+def _how(card: Card, root: Path | None) -> str:
+    """Says how to come by what is missing."""
+    if card.mirrors:
+        return f"Run `anytime data fetch {card.name}` to download what is missing; all of it takes {card.download}."
+    return f"No program can download it: {card.by_hand}. Put it into {destination(card.name, root)}."
+
+
+def _fetch(card: Card, root: Path | None) -> None:
     """Downloads a data set with a progress bar for each file on stderr, then prints where the files are."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -170,6 +188,6 @@ def _fetch(name: str, root: Path | None) -> None:
                 tasks[filename] = bars.add_task(filename)
             bars.update(tasks[filename], completed=here, total=total)
 
-        paths = fetch(name, root, progress=show)
+        paths = fetch(card, root, progress=show)
     for path in paths:
         _console().print(str(path))

@@ -1,24 +1,35 @@
-"""Images in memory: MNIST, digits, CIFAR-10, or a folder of pictures, each cut into train, validation and test.
+"""Data, each set cut into train, validation and test.
 
-`open_images` is the whole of it. Importing this package does not import torch, so that it is fast.
+Images are published data sets by name, folders of pictures and sets on the Hub: `open_images` is the whole of it. Series are
+random Fourier curves, spoken digits, tables and folders of sounds: `open_series`. Importing this package does not import
+torch, so that it is fast.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from anytime.data.sets import open_images
 
 if TYPE_CHECKING:
-    from anytime.data.images import ImageSet
+    from anytime.data.images import Images, ImageSet
+    from anytime.data.series import SeriesSet
+    from anytime.data.series_sets import SeriesDataConfig, open_series
 
-__all__ = ["ImageSet", "open_images"]
+__all__ = ["ImageSet", "Images", "SeriesDataConfig", "SeriesSet", "open_images", "open_series"]
+
+LAZY = {
+    "ImageSet": "images",
+    "Images": "images",
+    "SeriesDataConfig": "series_sets",
+    "SeriesSet": "series",
+    "open_series": "series_sets",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Imports `ImageSet`, and torch with it, when it is first asked for."""
-    if name == "ImageSet":
-        from anytime.data.images import ImageSet
-
-        return ImageSet
+    """Imports the others, and torch or numpy with them, when they are first asked for."""
+    if name in LAZY:
+        return getattr(import_module(f"{__name__}.{LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

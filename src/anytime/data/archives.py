@@ -9,16 +9,16 @@ import tarfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
 
 from anytime.data.idx import unpacked
 from anytime.errors import AnytimeError
 
-LARGEST = 2**26  # bytes of one member; a batch of CIFAR-10 is 31 million, or 45 million as Python 3 writes it
+LARGEST = 2**26  # bytes of one member, unless its reader expects more
 CHUNK = 2**18  # bytes
 
 
-def tar_members(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
+def tar_members(path: Path, wanted: Collection[str], largest: int = LARGEST) -> Iterator[tuple[str, bytes]]:
     """Reads some members of a tar archive, gzipped or plain, in one pass.
 
     Yields:
@@ -28,10 +28,10 @@ def tar_members(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, byte
         AnytimeError: the archive is truncated or corrupt, a name leads out of it, or a wanted member is missing.
     """
     missing = set(wanted)
-    with _named(path), unpacked(path) as file:
+    with naming(path), unpacked(path) as file:
         with tarfile.open(fileobj=file, mode="r|") as archive:
             for member in archive:
-                name = _checked(path, member.name, member.size)
+                name = checked(path, member.name, member.size, largest)
                 content = archive.extractfile(member) if name in missing and member.isfile() else None
                 if content is not None:
                     missing.remove(name)
@@ -42,17 +42,26 @@ def tar_members(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, byte
         raise AnytimeError(f"{path} lacks {', '.join(sorted(missing))}", "Fetch it again")
 
 
-def zip_names(path: Path) -> list[str]:
+def zip_infos(path: Path, largest: int = LARGEST) -> list[ZipInfo]:
     """Lists the files in a zip archive.
 
     Raises:
-        AnytimeError: it is no zip archive, is truncated, or a name leads out of it.
+        AnytimeError: it is no zip archive, is truncated, or a name leads out of it; or a file takes more than `largest` bytes.
     """
-    with _named(path), ZipFile(path) as archive:
+    with naming(path), ZipFile(path) as archive:
         members = archive.infolist()
         for member in members:
-            _checked(path, member.filename, member.file_size)
-        return [member.filename for member in members if not member.is_dir()]
+            checked(path, member.filename, member.file_size, largest)
+        return [member for member in members if not member.is_dir()]
+
+
+def zip_names(path: Path) -> list[str]:
+    """Lists the names of the files in a zip archive.
+
+    Raises:
+        AnytimeError: as `zip_infos`.
+    """
+    return [member.filename for member in zip_infos(path)]
 
 
 def zip_members(path: Path, names: Collection[str]) -> Iterator[tuple[Path, bytes]]:
@@ -64,16 +73,16 @@ def zip_members(path: Path, names: Collection[str]) -> Iterator[tuple[Path, byte
     Raises:
         AnytimeError: the archive or a member of it is corrupt.
     """
-    with _named(path), ZipFile(path) as archive:
+    with naming(path), ZipFile(path) as archive:
         for name in names:
             member = path / name
-            with _named(member):
+            with naming(member):
                 content = archive.read(name)
             yield member, content
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Turns what the body raises while it reads into one error that names `path`."""
     try:
         yield
@@ -86,11 +95,11 @@ def _named(path: Path) -> Iterator[None]:
         raise AnytimeError(f"{path} is corrupt: {reason}", "Fetch it again") from None
 
 
-def _checked(path: Path, name: str, size: int) -> str:
+def checked(path: Path, name: str, size: int, largest: int = LARGEST) -> str:
     """Gives the name of a member without "./"; one that leads out of the archive, or is far too large, is an error."""
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts:
         raise AnytimeError(f"{path} holds {name!r}, a name that leads out of it", "Do not use it; fetch it again")
-    if size > LARGEST:
+    if size > largest:
         raise AnytimeError(f"{path / name} announces {size:,} bytes, more than anything that is read here")
     return str(pure)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anytime.data.archives import zip_members, zip_names
-from anytime.data.cifar_batches import CLASSES, SIDE
+from anytime.data.cifar_batches import SIDE
+from anytime.data.cifar_editions import CLASSES_10 as CLASSES
 from anytime.data.decode import SUFFIXES, decode_member
 from anytime.errors import AnytimeError
 

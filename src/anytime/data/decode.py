@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
+from anytime.data.transforms import Fit, fit_square
 from anytime.errors import AnytimeError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
@@ -45,13 +46,13 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
             raise AnytimeError(f"{path} cannot be read as an image: {reason}", "Mend or remove it") from None
 
 
-def read_header(path: Path) -> tuple[bool, tuple[int, int]]:
+def read_header(path: Path, content: bytes | None = None) -> tuple[bool, tuple[int, int]]:
     """Tells whether a picture is grayscale, and its (width, height) in pixels, without decoding it.
 
     Raises:
         AnytimeError: as `opened`, or it has more than 8 bits a channel.
     """
-    with opened(path) as image:
+    with opened(path, content) as image:
         _check_depth(path, image)
         return image.mode in GRAY_MODES, image.size
 
@@ -62,23 +63,28 @@ def _check_depth(path: Path, image: Image.Image) -> None:
         raise AnytimeError(f"{path} has more than 8 bits a channel", "Convert it to 8 bits")
 
 
-def decode(path: Path, gray: bool, size: int | None = None) -> Tensor:
+def decode(path: Path, gray: bool, size: int | None = None, fit: Fit = "crop", content: bytes | None = None) -> Tensor:
     """Decodes a picture.
 
     Args:
-        path: the file.
+        path: the file; or, for a picture in an archive, what an error calls it.
         gray: one channel if true, else RGB. An alpha channel is dropped.
-        size: if given, the picture is brought to this size by `fit`.
+        size: if given, the picture is brought to a square of this size.
+        fit: how; see `fit_square`.
+        content: the bytes of a picture in an archive.
 
     Returns:
         uint8 (C, H, W).
 
     Raises:
-        AnytimeError: as `opened`.
+        AnytimeError: as `read_header`, or it is in colour where it should be gray.
     """
-    with opened(path) as image:
+    with opened(path, content) as image:
+        _check_depth(path, image)
+        if gray and image.mode not in GRAY_MODES:
+            raise AnytimeError(f"{path} is in colour, unlike the pictures before it", "Convert it to grayscale, or the others")
         picture = image.convert("L" if gray else "RGB")
-        return to_pixels(picture if size is None else fit(picture, size))
+        return to_pixels(picture if size is None else fit_square(picture, size, fit))
 
 
 def decode_member(path: Path, content: bytes, side: int) -> Tensor:
@@ -100,11 +106,6 @@ def decode_member(path: Path, content: bytes, side: int) -> Tensor:
         if image.size != (side, side):
             raise AnytimeError(f"{path} is {image.width}×{image.height} pixels, not {side}×{side}")
         return to_pixels(image.convert("RGB"))
-
-
-def fit(picture: Image.Image, size: int) -> Image.Image:
-    """Resizes the shortest side to `size`, by bicubic interpolation, and crops the centre to a square."""
-    return ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
 
 
 def to_pixels(picture: Image.Image) -> Tensor:

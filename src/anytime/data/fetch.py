@@ -6,44 +6,22 @@ A file is in place only if its checksum holds. Nothing is printed: `progress` is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from anytime.data.catalogue import CARDS, Card, File
 from anytime.data.idx import unpacked
-from anytime.data.locate import destination, look_for, places_in
+from anytime.data.locate import destination, look_for, look_for_any, places_in
+from anytime.data.unpack import unpack_tar
 from anytime.errors import AnytimeError
 from anytime.files import replacing
 
-MIRRORS: Mapping[str, Sequence[str]] = {
-    "mnist": (
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ),
-    "cifar10": ("https://www.cs.toronto.edu/~kriz/",),
-}
-
-# For each set, the SHA-256 of its files once unpacked, so that a repacked or a plain copy is right as well. A file whose name
-# here ends in .gz is kept and checked as it is published.
-# The MD5s of the same bytes are the long published 6bbc9ace898e44ae57da46a324031adb,
-# a25bea736e30d166cdddb491f175f624, 2646ac647ad5339dbf082846283269ea and 27ae3e4e09519cfbb04c329615203637 for mnist, and
-# c58f30108f718f92721af3b95e74349a for cifar10.
-FILES: Mapping[str, Mapping[str, str]] = {
-    "mnist": {
-        "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-    },
-    "cifar10": {
-        "cifar-10-python.tar.gz": "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
-    },
-}
-
 TIMEOUT = 30.0  # seconds without a byte
 CHUNK = 2**18  # bytes
+TARS = (".tar", ".tar.gz")  # they have to be unpacked to be read picture by picture; a zip archive is read as it is
 
 Progress = Callable[[str, int, "int | None"], None]
 """Told the file's name, how many bytes are here, and how many there will be (None if unknown)."""
@@ -53,57 +31,72 @@ def _silent(name: str, here: int, total: int | None) -> None:
     """Reports to nobody."""
 
 
-def fetch(
-    name: str,
-    root: str | Path | None = None,
-    mirrors: Sequence[str] | None = None,
-    progress: Progress = _silent,
-    files: Mapping[str, Mapping[str, str]] = FILES,
-) -> list[Path]:
-    """Makes sure that the files of a data set are here and right; those that are not are downloaded.
+def fetch(card: Card, root: str | Path | None = None, progress: Progress = _silent) -> list[Path]:
+    """Makes sure that the files of a data set are here and right; those that are not are downloaded, archives unpacked.
 
     Args:
-        name: the data set, one of `files`.
-        root: the folder to put the folder `name` into; if None, `$ANYTIME_DATA`, else the user's cache.
-        mirrors: the URLs to try in turn, each with a slash at its end; those of `MIRRORS` if None.
+        card: the data set.
+        root: the folder to put the folder of its name into; if None, `$ANYTIME_DATA`, else the user's cache.
         progress: told how far each download is.
-        files: for each set, the SHA-256 of each of its files, unpacked unless its name ends in ".gz".
 
     Returns:
-        The path of each file, in the order of `files`.
+        The path of each file, or of what it was unpacked to, in the order of the card.
 
     Raises:
-        AnytimeError: the set cannot be fetched, or no mirror gave a right file: says where to put it.
+        AnytimeError: the set cannot be fetched, or no mirror gave a right file: says how to get it, and where to put it.
     """
-    if name not in files:
-        raise AnytimeError(f"There is nothing to fetch for {name!r}", f"What can be fetched is {', '.join(files)}")
-    folder = destination(name, root)
-    urls = MIRRORS[name] if mirrors is None else mirrors
-    paths = []
-    for filename, digest in files[name].items():
-        packed = filename.endswith(".gz")
-        here = look_for(filename, places_in(folder.parent, name))
-        right = here is not None and _digest(here, packed) == digest
-        target = folder / (filename if packed else f"{filename}.gz")
-        paths.append(here if here and right else fetch_file(target, digest, urls, progress, packed))
-    return paths
+    if not card.files:
+        known = ", ".join(name for name, other in CARDS.items() if other.mirrors)
+        raise AnytimeError(f"There is nothing to fetch for {card.name!r}", f"What can be fetched is {known}")
+    folder = destination(card.name, root)
+    return [_obtain(card, file, folder, progress) for file in card.files]
 
 
-def fetch_file(target: Path, digest: str, mirrors: Sequence[str], progress: Progress = _silent, packed: bool = False) -> Path:
+def _obtain(card: Card, file: File, folder: Path, progress: Progress) -> Path:
+    """Finds one file, or downloads it; then unpacks it if it has to be."""
+    places = places_in(folder.parent, card.name)
+    made = look_for_any(file.unpacked, places)
+    if made:
+        return made
+    here = look_for(file.name, places)
+    right = here is not None and _holds(here, file)
+    path = here if here and right else _download_file(card, file, folder, here, progress)
+    if not (file.unpacked and path.name.endswith(TARS)):
+        return path
+    unpack_tar(path, folder, file.into)
+    made = look_for_any(file.unpacked, [folder])
+    if made is None:
+        raise AnytimeError(f"{path} holds no {file.unpacked[0]}", "Fetch it again")
+    return made
+
+
+def _download_file(card: Card, file: File, folder: Path, here: Path | None, progress: Progress) -> Path:
+    """Downloads one file of a card, if a program can.
+
+    Raises:
+        AnytimeError: it cannot; says how a person can.
+    """
+    if card.mirrors:
+        return fetch_file(folder / file.published, file, card.mirrors, progress)
+    lacking = f"{here} has a wrong checksum" if here else f"no program can download {file.name}"
+    do = f"Get it by hand: {card.by_hand}. Put it into {folder}, and run this again"
+    raise AnytimeError(f"There is nothing to fetch for {card.name!r}: {lacking}", do)
+
+
+def fetch_file(target: Path, file: File, mirrors: Sequence[str], progress: Progress = _silent) -> Path:
     """Downloads one file to `target`, by way of `NAME.part`, which a later call resumes if need be.
 
     Args:
         target: where to put it; its name is that on the mirrors.
-        digest: its SHA-256.
+        file: its checksums.
         mirrors: the URLs to try in turn.
         progress: told how far the download is.
-        packed: whether `digest` is of the file as it is, rather than unpacked.
 
     Returns:
         `target`.
 
     Raises:
-        AnytimeError: no mirror gave a file with this SHA-256, or it cannot be written; `target` is as it was.
+        AnytimeError: no mirror gave a file with the right checksum, or it cannot be written; `target` is as it was.
     """
     part = target.with_name(f"{target.name}.part")
     troubles = {}
@@ -115,7 +108,7 @@ def fetch_file(target: Path, digest: str, mirrors: Sequence[str], progress: Prog
         except (OSError, HTTPException) as error:
             troubles[mirror] = str(error).strip("<>") or type(error).__name__
             continue
-        if _digest(part, packed) == digest:
+        if _holds(part, file):
             with replacing(target) as temporary:
                 part.replace(temporary)
             return target
@@ -145,13 +138,13 @@ def _download(url: str, part: Path, progress: Progress) -> None:
             raise OSError(f"the connection closed after {file.tell():,} of {total:,} bytes")
 
 
-def _digest(path: Path, packed: bool) -> str | None:
-    """Gives the SHA-256 of a file as it is if `packed`, else of its unpacked content; None if it cannot be read."""
-    sha = hashlib.sha256()
+def _holds(path: Path, file: File) -> bool:
+    """Tells whether a file is what its checksum says; anything is if none was published."""
+    digest = hashlib.sha256() if file.sha256 else hashlib.md5(usedforsecurity=False)
     try:
-        with path.open("rb") if packed else unpacked(path) as file:
-            while chunk := file.read(CHUNK):
-                sha.update(chunk)
+        with unpacked(path) if file.sha256 and file.gzipped else path.open("rb") as content:
+            while chunk := content.read(CHUNK):
+                digest.update(chunk)
     except (AnytimeError, OSError):
-        return None
-    return sha.hexdigest()
+        return False
+    return digest.hexdigest() == (file.sha256 or file.md5 or digest.hexdigest())

@@ -1,8 +1,9 @@
-"""The one form in which images reach the rest of the package: a set of bytes in memory."""
+"""The form in which images reach the rest of the package: bytes by row number, in memory or decoded when they are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -11,12 +12,67 @@ from torch import Tensor
 from anytime.errors import AnytimeError
 
 
-@dataclass(frozen=True, eq=False)
-class ImageSet:
-    """A split of a data set, whole in memory.
+class Images(ABC):
+    """A split of a data set, wherever its pixels are.
 
     It is a map-style dataset: a torch `DataLoader` with `collate_fn=lambda batch: batch` gets whole batches
     from `__getitems__`, {"image": uint8 (B, C, H, W), "label": int64 (B,)}, without a stack of single rows.
+
+    Attributes:
+        name: the data set, as given to `open_images`.
+        split: "train", "validation" or "test".
+        labels: int64 (N,), or None if the images have no classes.
+        classes: the name of each class, in the order of the labels; empty if there are none.
+    """
+
+    name: str
+    split: str
+    labels: Tensor | None
+    classes: tuple[str, ...]
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of one image."""
+
+    @abstractmethod
+    def pixels(self, rows: Tensor | slice) -> Tensor:
+        """Gives the images at these rows, uint8 (B, C, H, W)."""
+
+    @abstractmethod
+    def subset(self, indices: Sequence[int] | Tensor) -> Images:
+        """Gives the set of these rows only, in this order."""
+
+    @abstractmethod
+    def whole(self) -> ImageSet:
+        """Gives the set with all of its images in memory."""
+
+    def first(self, count: int) -> Tensor:
+        """Gives the first `count` images, or all if there are fewer."""
+        return self.pixels(slice(0, count))
+
+    def chunks(self, size: int) -> Iterator[Tensor]:
+        """Goes through all images in order, `size` at a time; the last chunk may be smaller."""
+        for start in range(0, len(self), size):
+            yield self.pixels(slice(start, start + size))
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return {name: value[0] for name, value in self.__getitems__([index]).items()}
+
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
+        rows = torch.as_tensor(indices, dtype=torch.int64)
+        item = {"image": self.pixels(rows)}
+        if self.labels is not None:
+            item["label"] = self.labels[rows]
+        return item
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet(Images):
+    """A split of a data set, whole in memory.
 
     Args:
         name: the data set, as given to `open_images`.
@@ -53,11 +109,9 @@ class ImageSet:
         channels, height, width = self.images.shape[1:]
         return channels, height, width
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return self._rows(index)
-
-    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
-        return self._rows(torch.as_tensor(indices, dtype=torch.int64))
+    def pixels(self, rows: Tensor | slice) -> Tensor:
+        """Gives the images at these rows; those of a slice are not copied."""
+        return self.images[rows]
 
     def subset(self, indices: Sequence[int] | Tensor) -> ImageSet:
         """Gives the set of these rows only, in this order, as a copy."""
@@ -65,12 +119,9 @@ class ImageSet:
         labels = None if self.labels is None else self.labels[rows]
         return replace(self, images=self.images[rows], labels=labels)
 
-    def _rows(self, rows: int | Tensor) -> dict[str, Tensor]:
-        """Gives the image at each of `rows`, with its label if there is one."""
-        item = {"image": self.images[rows]}
-        if self.labels is not None:
-            item["label"] = self.labels[rows]
-        return item
+    def whole(self) -> ImageSet:
+        """Gives itself."""
+        return self
 
 
 def _described(tensor: Tensor) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from anytime.data.catalogue import CARDS, File
 from anytime.errors import AnytimeError
 
 
@@ -23,17 +25,33 @@ def destination(set_name: str, root: str | Path | None = None) -> Path:
 
 
 def places_in(root: Path, set_name: str) -> list[Path]:
-    """Lists the folders of one root in which the set may lie; the last is where torchvision puts it."""
-    return [root / set_name, root, root / set_name.upper() / "raw"]
+    """Lists the folders of one root in which the set may lie; the last ones are those where other programs put it."""
+    folders = CARDS[set_name].folders if set_name in CARDS else ()
+    return [root / set_name, root, *(root / folder for folder in folders)]
 
 
-def look_for(filename: str, places: list[Path]) -> Path | None:
+def all_places(set_name: str, root: str | Path | None = None) -> list[Path]:
+    """Lists the folders of all roots in which the set may lie."""
+    return [place for each in data_roots(root) for place in places_in(each, set_name)]
+
+
+def look_for(filename: str, places: Sequence[Path]) -> Path | None:
     """Finds `filename`, packed as `filename.gz` or plain, in the first of `places` that has it.
 
     The packed file comes first: it is what `anytime data fetch` writes, so a fetch mends what lay there.
     """
     candidates = (place / name for place in places for name in (f"{filename}.gz", filename))
     return next((path for path in candidates if path.is_file()), None)
+
+
+def look_for_any(names: Sequence[str], places: Sequence[Path]) -> Path | None:
+    """Finds the first of `names`, files or folders, in the first of `places` that has one."""
+    return next((place / name for place in places for name in names if (place / name).exists()), None)
+
+
+def whereabouts(file: File, places: Sequence[Path]) -> Path | None:
+    """Finds a file of a card, or what it unpacks to, which will do as well."""
+    return look_for_any(file.unpacked, places) or look_for(file.name, places)
 
 
 def find_file(set_name: str, filename: str, root: str | Path | None = None) -> Path:
@@ -50,13 +68,28 @@ def find_file(set_name: str, filename: str, root: str | Path | None = None) -> P
     Raises:
         AnytimeError: it lies nowhere; names the file and every place that was looked at.
     """
-    places = [place for each in data_roots(root) for place in places_in(each, set_name)]
-    found = look_for(filename, places)
+    found = look_for(filename, all_places(set_name, root))
     if found is None:
-        command = f"anytime data fetch {set_name}" + (f" --data-root {root}" if root else "")
-        wanted = destination(set_name, root) / f"{filename}.gz"
-        raise AnytimeError(
-            f"{filename} of {set_name} was not found (looked in {', '.join(map(str, places))})",
-            f"Run `{command}` or put it at {wanted}",
-        )
+        raise _missing(set_name, filename, root)
     return found
+
+
+def find_any(set_name: str, names: Sequence[str], root: str | Path | None = None) -> Path:
+    """Finds one of several files or folders of a data set, any of which will do.
+
+    Raises:
+        AnytimeError: none lies anywhere; names the last of them and every place that was looked at.
+    """
+    found = look_for_any(names, all_places(set_name, root))
+    if found is None:
+        raise _missing(set_name, names[-1], root)
+    return found
+
+
+def _missing(set_name: str, filename: str, root: str | Path | None) -> AnytimeError:
+    """Gives the error for what was not found."""
+    command = f"anytime data fetch {set_name}" + (f" --data-root {root}" if root else "")
+    packed = any(file.gzipped for file in CARDS[set_name].files)
+    wanted = destination(set_name, root) / (f"{filename}.gz" if packed else filename)
+    looked = ", ".join(map(str, all_places(set_name, root)))
+    return AnytimeError(f"{filename} of {set_name} was not found (looked in {looked})", f"Run `{command}` or put it at {wanted}")

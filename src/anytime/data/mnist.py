@@ -1,4 +1,4 @@
-"""MNIST: 70,000 handwritten digits, 28 by 28, one channel (LeCun, Cortes and Burges, 1998)."""
+"""MNIST and the sets that were published in its format: grayscale images of 28 by 28 pixels and ten classes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,32 @@ from numpy.typing import NDArray
 from anytime.data.idx import read_idx
 from anytime.data.images import ImageSet
 from anytime.data.locate import find_file
-from anytime.data.splits import split_rows
+from anytime.data.splits import official_rows
 from anytime.errors import AnytimeError
 
-CLASSES = tuple("0123456789")
-VALIDATION = 5_000
+CLASSES = {
+    "mnist": tuple("0123456789"),
+    "fashionmnist": (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+    "kmnist": ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+}
 
 
-def load_mnist(split: str, root: str | Path | None = None, validation: int | None = None) -> ImageSet:
-    """Loads a split of MNIST: 55,000 train, 5,000 validation (cut from the training files), 10,000 test.
+def load_mnist(name: str, split: str, root: str | Path | None = None, validation: int | None = None) -> ImageSet:
+    """Loads a split: 55,000 train, 5,000 validation (cut from the training files), 10,000 test.
 
     Args:
+        name: "mnist", "fashionmnist" or "kmnist".
         split: "train", "validation" or "test".
         root: the folder to look in before `$ANYTIME_DATA` and the cache.
         validation: how many of the 60,000 are validation; 5,000 if None.
@@ -32,19 +47,16 @@ def load_mnist(split: str, root: str | Path | None = None, validation: int | Non
     Raises:
         AnytimeError: a file is missing or corrupt, or images and labels do not belong together.
     """
-    images, labels = _read_pair("t10k" if split == "test" else "train", root)
-    if split != "test":
-        held = VALIDATION if validation is None else validation
-        rows = split_rows("mnist", len(images), held)[split]
-        images, labels = images[rows], labels[rows]
-    pixels = torch.from_numpy(images).unsqueeze(1)
-    return ImageSet("mnist", split, pixels, torch.from_numpy(labels.astype(np.int64)), CLASSES)
+    images, labels = _read_pair(name, "t10k" if split == "test" else "train", root)
+    rows = official_rows(name, split, len(images), validation)
+    pixels = torch.from_numpy(images[rows]).unsqueeze(1)
+    return ImageSet(name, split, pixels, torch.from_numpy(labels[rows].astype(np.int64)), CLASSES[name])
 
 
-def _read_pair(prefix: str, root: str | Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _read_pair(name: str, prefix: str, root: str | Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Reads the images (N, 28, 28) and the labels (N,) of the "train" or "t10k" files, and checks them."""
-    images_path = find_file("mnist", f"{prefix}-images-idx3-ubyte", root)
-    labels_path = find_file("mnist", f"{prefix}-labels-idx1-ubyte", root)
+    images_path = find_file(name, f"{prefix}-images-idx3-ubyte", root)
+    labels_path = find_file(name, f"{prefix}-labels-idx1-ubyte", root)
     images, labels = read_idx(images_path, dims=3), read_idx(labels_path, dims=1)
     if images.shape[1:] != (28, 28):
         raise AnytimeError(f"{images_path} holds images of {images.shape[1]}×{images.shape[2]} pixels, not 28×28")
@@ -52,5 +64,5 @@ def _read_pair(prefix: str, root: str | Path | None) -> tuple[NDArray[np.uint8],
         raise AnytimeError(f"{images_path} holds {len(images):,} images but {labels_path} {len(labels):,} labels")
     if labels.size and labels.max() > 9:
         row = int(np.argmax(labels > 9))
-        raise AnytimeError(f"{labels_path} holds the label {labels[row]} at row {row}, which is not a digit")
+        raise AnytimeError(f"{labels_path} holds the label {labels[row]} at row {row}, which is not 0 to 9")
     return images, labels

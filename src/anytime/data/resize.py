@@ -6,19 +6,21 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from anytime.data.decode import fit, to_pixels
+from anytime.data.decode import to_pixels
+from anytime.data.transforms import Fit, fit_square
 
 
-def resize(images: Tensor, size: int) -> Tensor:
+def resize(images: Tensor, size: int, fit: Fit = "crop") -> Tensor:
     """Brings images to `size` by `size` pixels.
 
     Square images an integer factor k larger are averaged: a pixel is the mean of a k by k block, rounded to the nearest byte
     and from exactly half up. (Pillow's BOX filter is that mean as well, but rounds once for the rows and once for the columns.)
-    All others are resized and cropped by `fit`, one by one.
+    All others are brought to the size by `fit_square`, one by one.
 
     Args:
         images: uint8 (N, C, H, W), C is 1 or 3, N at least 1.
         size: at least 1.
+        fit: see `fit_square`; all ways are the same for square images.
 
     Returns:
         uint8 (N, C, size, size); `images` itself if they have this size.
@@ -28,7 +30,7 @@ def resize(images: Tensor, size: int) -> Tensor:
         return images
     if height == width and height % size == 0:
         return _block_means(images, height // size)
-    return torch.stack([to_pixels(fit(_picture(image), size)) for image in images])
+    return torch.stack([to_pixels(fit_square(_picture(image), size, fit)) for image in images])
 
 
 def _block_means(images: Tensor, factor: int) -> Tensor:

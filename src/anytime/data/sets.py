@@ -1,69 +1,21 @@
-"""Data sets by name: what each is, and how to open it."""
+"""Sets of images by name, and how to open them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anytime.data.catalogue import IMAGES as KNOWN
 from anytime.errors import AnytimeError
 
 if TYPE_CHECKING:
-    from anytime.data.images import ImageSet
+    from anytime.data.images import Images, ImageSet
+    from anytime.data.listing import Listing
+    from anytime.data.transforms import Fit
 
 SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class About:
-    """What a user should know of a data set before training on it.
-
-    Args:
-        title: one line on what it holds.
-        source: where it comes from.
-        licence: under what terms.
-        shape: (C, H, W) of one image, empty if it depends on the data.
-        sizes: the number of images of each split, empty if it depends on the data.
-    """
-
-    title: str
-    source: str
-    licence: str
-    shape: tuple[int, ...] = ()
-    sizes: tuple[int, ...] = ()
-
-
-KNOWN = {
-    "mnist": About(
-        title="handwritten digits, grayscale",
-        source="LeCun, Cortes and Burges (1998), http://yann.lecun.com/exdb/mnist",
-        licence="CC BY-SA 3.0",
-        shape=(1, 28, 28),
-        sizes=(55_000, 5_000, 10_000),
-    ),
-    "digits": About(
-        title="small handwritten digits, grayscale",
-        source="Alpaydin and Kaynak (1998), UCI, https://doi.org/10.24432/C50P49, inside scikit-learn",
-        licence="CC BY 4.0",
-        shape=(1, 8, 8),
-        sizes=(1_300, 200, 297),
-    ),
-    "cifar10": About(
-        title="photographs of ten classes, colour",
-        source="Krizhevsky (2009), https://www.cs.toronto.edu/~kriz/cifar.html",
-        licence="none stated by its authors",
-        shape=(3, 32, 32),
-        sizes=(45_000, 5_000, 10_000),
-    ),
-    "cifar10-jpeg": About(
-        title="cifar10 from a JPEG copy, which is lossy",
-        source="Krizhevsky (2009), https://www.cs.toronto.edu/~kriz/cifar.html, recompressed",
-        licence="none stated by its authors",
-        shape=(3, 32, 32),
-        sizes=(45_000, 5_000, 10_000),
-    ),
-    "folder:PATH": About(title="your own images: PNG, JPEG, WebP, BMP", source="a folder of yours", licence="yours"),
-}
+HUB = "hf:"
 
 
 def folder_of(name: str) -> Path | None:
@@ -75,8 +27,8 @@ def folder_of(name: str) -> Path | None:
 
 
 def unknown(name: str) -> AnytimeError:
-    """Gives the error for a name that means no data set."""
-    return AnytimeError(f"There is no data set {name!r}", f"Known are {', '.join(KNOWN)}")
+    """Gives the error for a name that means no set of images."""
+    return AnytimeError(f"There is no data set {name!r} of images", f"Known are {', '.join(KNOWN)}")
 
 
 def open_images(
@@ -85,21 +37,27 @@ def open_images(
     root: str | Path | None = None,
     validation: int | None = None,
     size: int | None = None,
-) -> ImageSet:
-    """Opens a split of a data set, whole in memory.
+    fit: Fit = "crop",
+    streamed: bool | None = None,
+) -> Images:
+    """Opens a split of a data set, in memory or, if it is large, such that images are read when they are asked for.
 
     Args:
-        name: "mnist", "digits", "cifar10", "folder:PATH" or the path of an existing folder. "cifar10" is read from the
-            published batches, or from a JPEG copy if they lie nowhere; "cifar10-jpeg" is the copy in any case.
+        name: one of those that `anytime data list` shows, "folder:PATH" or the path of an existing folder, or "hf:NAME" for a
+            set on the Hugging Face Hub. "cifar10" is read from the published batches, or from a JPEG copy if they lie nowhere;
+            "cifar10-jpeg" is the copy in any case.
         split: "train", "validation" or "test". They are disjoint, and the same on every call.
         root: the folder to look in for the data set's files, before `$ANYTIME_DATA` and the user's cache.
-        validation: how many images are validation; if None, 5,000 of MNIST and CIFAR-10, 200 of digits, a tenth of a
-            folder or of a part of CIFAR-10.
-        size: if given, every image is brought to `size` by `size` pixels: pictures in a folder are resized and cropped, the
-            images of other sets averaged over blocks if they are an integer factor larger, else resized as well.
+        validation: how many images are validation, for a set that has none of its own; if None, 5,000, or a tenth if there are
+            fewer than 50,000 training images or it is a folder, or 200 of digits.
+        size: if given, every image is brought to `size` by `size` pixels: pictures are resized by `fit`, the images of other
+            sets averaged over blocks if they are an integer factor larger, else resized as well.
+        fit: "crop" cuts the centre out of the longer side, "squash" changes the proportions, "pad" adds black.
+        streamed: whether pictures stay on the disk. If None, they do if the set is one of the largest or takes more than 2 GiB.
+            Sets whose files are arrays are in memory in any case.
 
     Returns:
-        The images, uint8 (N, C, H, W) with N at least 1, and their labels if they have classes.
+        The images, uint8 (C, H, W) each, at least one, and their labels if they have classes.
 
     Raises:
         AnytimeError: no such data set or split, a size below 1, or its files are missing or corrupt.
@@ -108,36 +66,95 @@ def open_images(
         raise AnytimeError(f"Images cannot be {size} pixels wide", "Choose --data.size 1 or more")
     if split not in SPLITS:
         raise AnytimeError(f"There is no split {split!r}", f"The splits are {', '.join(SPLITS)}")
-    images = _open(name, split, root, validation, size)
+    _check_fit(fit)
+    listing = _list(name, split, root, validation, size)
+    if listing is not None:
+        from anytime.data.listing import open_listing
+
+        large = name in KNOWN and KNOWN[name].streamed
+        return open_listing(name, split, listing, size, fit, True if streamed is None and large else streamed)
+    images = _load(name, split, root, validation)
     if not len(images):
         raise AnytimeError(f"{name} has no {split} images", "Ask for more validation images")
-    return images if size is None else _resized(images, size)
+    return images if size is None else _resized(images, size, fit)
 
 
-def _resized(images: ImageSet, size: int) -> ImageSet:
-    """Brings the images to `size` by `size` pixels, which those of a folder have already."""
+def _check_fit(fit: str) -> None:
+    """Refuses a way to resize that there is not."""
+    from anytime.data.transforms import check_fit
+
+    check_fit(fit)
+
+
+def _resized(images: ImageSet, size: int, fit: Fit) -> ImageSet:
+    """Brings images in memory to `size` by `size` pixels."""
     from anytime.data.resize import resize
 
-    return replace(images, images=resize(images.images, size))
+    return replace(images, images=resize(images.images, size, fit))
 
 
-def _open(name: str, split: str, root: str | Path | None, validation: int | None, size: int | None) -> ImageSet:
-    """Chooses the loader. Each is imported when it is chosen, because it imports torch."""
+def _list(name: str, split: str, root: str | Path | None, validation: int | None, size: int | None) -> Listing | None:
+    """Lists the pictures of a set that is picture files; None if it is none. Each loader is imported when it is chosen."""
     folder = folder_of(name)
     if folder is not None:
-        from anytime.data.folder import load_folder
+        from anytime.data.folder import list_folder
 
-        return load_folder(folder, split, validation, size)
-    if name == "mnist":
+        return list_folder(folder, split, validation, size)
+    if name.startswith(HUB):
+        from anytime.data.hub import list_hub
+
+        return list_hub(name.removeprefix(HUB), split, validation)
+    if name not in KNOWN or KNOWN[name].format != "pictures" or name == "cifar10-jpeg":
+        return None
+    if size is None and not KNOWN[name].shape:
+        raise AnytimeError(f"The images of {name} are of many sizes", "Give --data.size N to bring all of them to N×N pixels")
+    return _list_named(name, split, root, validation)
+
+
+def _list_named(name: str, split: str, root: str | Path | None, validation: int | None) -> Listing:
+    """Chooses among the published sets of pictures."""
+    if name == "celeba":
+        from anytime.data.celeba import list_celeba
+
+        return list_celeba(split, root, validation)
+    if name == "tinyimagenet":
+        from anytime.data.tinyimagenet import list_tinyimagenet
+
+        return list_tinyimagenet(split, root, validation)
+    if name == "places365":
+        from anytime.data.places365 import list_places365
+
+        return list_places365(split, root, validation)
+    if name == "dtd":
+        from anytime.data.dtd import list_dtd
+
+        return list_dtd(split, root, validation)
+    from anytime.data.imagenet import list_imagenet
+
+    return list_imagenet(split, root, validation)
+
+
+def _load(name: str, split: str, root: str | Path | None, validation: int | None) -> ImageSet:
+    """Chooses the loader of a set that is arrays."""
+    kind = KNOWN[name].format if name in KNOWN else None
+    if kind == "IDX":
         from anytime.data.mnist import load_mnist
 
-        return load_mnist(split, root, validation)
-    if name == "digits":
+        return load_mnist(name, split, root, validation)
+    if kind == "npz":
+        from anytime.data.medmnist import load_medmnist
+
+        return load_medmnist(name, split, root, validation)
+    if kind == "MATLAB":
+        from anytime.data.svhn import load_svhn
+
+        return load_svhn(split, root, validation)
+    if kind == "scikit-learn":
         from anytime.data.digits import load_digits
 
         return load_digits(split, validation)
-    if name in ("cifar10", "cifar10-jpeg"):
-        from anytime.data.cifar import load_cifar10
+    if kind == "CIFAR batches" or name == "cifar10-jpeg":
+        from anytime.data.cifar import load_cifar
 
-        return load_cifar10(name, split, root, validation)
+        return load_cifar(name, split, root, validation)
     raise unknown(name)

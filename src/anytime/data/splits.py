@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from anytime.errors import AnytimeError
 
 SEED = 0
+VALIDATION = 5_000  # rows that are held out of a training set of 50,000 or more
 
 
 def split_rows(name: str, total: int, validation: int, test: int = 0) -> dict[str, NDArray[np.int64]]:
@@ -36,3 +37,24 @@ def split_rows(name: str, total: int, validation: int, test: int = 0) -> dict[st
     order = np.random.default_rng(SEED).permutation(total)
     parts = np.split(order, [test, test + validation])
     return {split: np.sort(rows) for split, rows in zip(("test", "validation", "train"), parts, strict=True)}
+
+
+def held_out(total: int) -> int:
+    """Says how many of `total` training rows are validation if nobody chooses: 5,000, or a tenth if there are few."""
+    return VALIDATION if total >= 10 * VALIDATION else max(1, total // 10)
+
+
+def official_rows(name: str, split: str, total: int, validation: int | None) -> NDArray[np.int64]:
+    """Gives the rows of a split among the `total` rows of the published part it comes from, which is train or test.
+
+    Validation is cut from the published training rows: `validation` of them, or `held_out`.
+    """
+    if split == "test":
+        return np.arange(total)
+    return split_rows(name, total, held_out(total) if validation is None else validation)[split]
+
+
+def check_own_validation(name: str, validation: int | None) -> None:
+    """Refuses a choice of validation rows for a set that is published with its own."""
+    if validation is not None:
+        raise AnytimeError(f"{name} is published with its own validation images", "Leave --data.validation out")

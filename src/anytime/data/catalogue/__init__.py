@@ -1,0 +1,14 @@
+"""Every data set by name. What `anytime data` says, what is fetched and the table in docs/data.md come from these cards."""
+
+from __future__ import annotations
+
+from anytime.data.catalogue.card import Card, File
+from anytime.data.catalogue.large import LARGE
+from anytime.data.catalogue.medical import MEDICAL
+from anytime.data.catalogue.others import OTHERS
+from anytime.data.catalogue.small import SMALL
+
+__all__ = ["CARDS", "IMAGES", "Card", "File"]
+
+IMAGES = {card.name: card for card in (*SMALL, *MEDICAL, *LARGE)}
+CARDS = IMAGES | {card.name: card for card in OTHERS}

@@ -1,0 +1,148 @@
+"""Cards of the image sets that fit into memory."""
+
+from __future__ import annotations
+
+from anytime.data.catalogue.card import Card, File
+
+PIXELS = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
+LABELS = ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte")
+PHOTOGRAPHS = "Krizhevsky (2009), https://www.cs.toronto.edu/~kriz/cifar.html"
+
+SMALL = (
+    # SHA-256 of the unpacked files, whose long published MD5s are 6bbc9ace898e44ae57da46a324031adb,
+    # a25bea736e30d166cdddb491f175f624, 2646ac647ad5339dbf082846283269ea and 27ae3e4e09519cfbb04c329615203637.
+    Card(
+        name="mnist",
+        title="handwritten digits, grayscale",
+        source="LeCun, Cortes and Burges (1998), http://yann.lecun.com/exdb/mnist",
+        licence="CC BY-SA 3.0",
+        format="IDX",
+        shape=(1, 28, 28),
+        sizes=(55_000, 5_000, 10_000),
+        classes=10,
+        download="12 MB",
+        mirrors=(
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+        files=(
+            File(PIXELS[0], sha256="ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", gzipped=True),
+            File(LABELS[0], sha256="65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", gzipped=True),
+            File(PIXELS[1], sha256="0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", gzipped=True),
+            File(LABELS[1], sha256="ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", gzipped=True),
+        ),
+        folders=("MNIST/raw",),
+    ),
+    Card(
+        name="digits",
+        title="small handwritten digits, grayscale",
+        source="Alpaydin and Kaynak (1998), UCI, https://doi.org/10.24432/C50P49, inside scikit-learn",
+        licence="CC BY 4.0",
+        format="scikit-learn",
+        shape=(1, 8, 8),
+        sizes=(1_300, 200, 297),
+        classes=10,
+        by_hand="comes with scikit-learn",
+    ),
+    Card(
+        name="cifar10",
+        title="photographs of ten classes, colour",
+        source=PHOTOGRAPHS,
+        licence="none stated by its authors",
+        format="CIFAR batches",
+        shape=(3, 32, 32),
+        sizes=(45_000, 5_000, 10_000),
+        classes=10,
+        download="170 MB",
+        mirrors=("https://www.cs.toronto.edu/~kriz/",),
+        files=(
+            File(
+                "cifar-10-python.tar.gz",
+                sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+                md5="c58f30108f718f92721af3b95e74349a",
+            ),
+        ),
+    ),
+    Card(
+        name="cifar10-jpeg",
+        title="cifar10 from a JPEG copy, which is lossy",
+        source=f"{PHOTOGRAPHS}, recompressed",
+        licence="none stated by its authors",
+        format="pictures",
+        shape=(3, 32, 32),
+        sizes=(45_000, 5_000, 10_000),
+        classes=10,
+        files=(File("cifar10-jpeg-train.zip"), File("cifar10-jpeg-test.zip")),
+        by_hand="a zip of CLASS/NAME.jpg for each of train and test, made by yourself",
+    ),
+    Card(
+        name="fashionmnist",
+        title="clothes, grayscale",
+        source="Xiao, Rasul and Vollgraf (2017), https://github.com/zalandoresearch/fashion-mnist",
+        licence="MIT",
+        format="IDX",
+        shape=(1, 28, 28),
+        sizes=(55_000, 5_000, 10_000),
+        classes=10,
+        download="31 MB",
+        mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+        files=(
+            File(PIXELS[0], md5="8d4fb7e6c68d591d4c3dfef9ec88bf0d", gzipped=True),
+            File(LABELS[0], md5="25c81989df183df01b3e8a0aad5dffbe", gzipped=True),
+            File(PIXELS[1], md5="bef4ecab320f06d8554ea6380940ec79", gzipped=True),
+            File(LABELS[1], md5="bb300cfdad3c16e7a12a480ee83cd310", gzipped=True),
+        ),
+        folders=("FashionMNIST/raw",),
+    ),
+    Card(
+        name="kmnist",
+        title="cursive Japanese characters, grayscale",
+        source="Clanuwat et al. (2018), CODH, https://github.com/rois-codh/kmnist",
+        licence="CC BY-SA 4.0",
+        format="IDX",
+        shape=(1, 28, 28),
+        sizes=(55_000, 5_000, 10_000),
+        classes=10,
+        download="21 MB",
+        mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+        files=(
+            File(PIXELS[0], md5="bdb82020997e1d708af4cf47b453dcf7", gzipped=True),
+            File(LABELS[0], md5="e144d726b3acfaa3e44228e80efcd344", gzipped=True),
+            File(PIXELS[1], md5="5c965bf0a639b31b8f53240b1b52f4d7", gzipped=True),
+            File(LABELS[1], md5="7320c461ea6c1c855c0b718fb2a4b134", gzipped=True),
+        ),
+        folders=("KMNIST/raw",),
+    ),
+    Card(
+        name="cifar100",
+        title="photographs of a hundred classes, colour",
+        source=PHOTOGRAPHS,
+        licence="none stated by its authors",
+        format="CIFAR batches",
+        shape=(3, 32, 32),
+        sizes=(45_000, 5_000, 10_000),
+        classes=100,
+        download="169 MB",
+        mirrors=("https://www.cs.toronto.edu/~kriz/",),
+        files=(File("cifar-100-python.tar.gz", md5="eb9058c3a382ffc7106e4002c42a8d85"),),
+        note="The labels are the hundred fine classes.",
+    ),
+    Card(
+        name="svhn",
+        title="house numbers, each image around one digit, colour",
+        source="Netzer et al. (2011), http://ufldl.stanford.edu/housenumbers",
+        licence="non-commercial use only",
+        format="MATLAB",
+        shape=(3, 32, 32),
+        sizes=(68_257, 5_000, 26_032),
+        classes=10,
+        download="246 MB",
+        mirrors=("http://ufldl.stanford.edu/housenumbers/",),
+        files=(
+            File("train_32x32.mat", md5="e26dedcc434d2e4c54c9b2d4a06d8373"),
+            File("test_32x32.mat", md5="eb5a983be6a315427106f1b164d9cef3"),
+        ),
+        folders=("SVHN",),
+        note="The extra set of 531,131 easier images is not read.",
+    ),
+)

@@ -1,0 +1,121 @@
+"""A set of images on the Hugging Face Hub, by the optional package `datasets`, which keeps it on the disk.
+
+`datasets` only gives the bytes of each picture; they are decoded here, under the same limits as all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anytime.data.decode import read_header
+from anytime.data.listing import Listing
+from anytime.data.splits import check_own_validation, held_out, split_rows
+from anytime.errors import AnytimeError
+
+PARTS = {"train": ("train",), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
+
+
+class HubStore:
+    """The pictures of a part of a set.
+
+    Args:
+        name: what an error calls the part.
+        rows: a `datasets.Dataset` of one column, which is not decoded.
+        column: its name.
+    """
+
+    def __init__(self, name: str, rows: Any, column: str) -> None:
+        self.name, self.rows, self.column = name, rows, column
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def picture(self, row: int) -> tuple[Path, bytes | None]:
+        """HF:NAME/ROW and the bytes of a picture, or the path of one that `datasets` keeps as a file, and None."""
+        item = self.rows[int(row)][self.column]
+        content = item.get("bytes") or None
+        return Path(f"{self.name}/{row}" if content else item["path"]), content
+
+    def subset(self, rows: Sequence[int]) -> HubStore:
+        """The store of these rows only, in this order."""
+        return HubStore(self.name, self.rows.select(rows), self.column)
+
+
+def list_hub(name: str, split: str, validation: int | None = None) -> Listing:
+    """Lists the pictures of a split; where there is no official one, it is cut from the training images by a seed.
+
+    Args:
+        name: NAME of the set, or NAME:CONFIG.
+        split: "train", "validation" or "test".
+        validation: how many images are validation, if the set has none of its own; 5,000, or a tenth if there are few, if None.
+
+    Returns:
+        The pictures, gray if the first one is, with their labels if the set has a column of classes.
+
+    Raises:
+        AnytimeError: `datasets` is not installed, or there is no such set, or it has no column of images.
+    """
+    datasets = _package()
+    path, _, config = name.partition(":")
+    parts = _naming(name, lambda: datasets.get_dataset_split_names(path, config or None))
+    own = {ours: next((theirs for theirs in names if theirs in parts), None) for ours, names in PARTS.items()}
+    part = own[split] or own["train"]
+    if part is None or own["train"] is None:
+        raise AnytimeError(f"hf:{name} has no part train, only {', '.join(parts)}")
+    if own["validation"]:
+        check_own_validation(f"hf:{name}", validation)
+    rows = _naming(name, lambda: datasets.load_dataset(path, config or None, split=part))
+    chosen = _rows(name, split, own, len(rows), validation)
+    return _listing(f"hf:{name}", datasets, rows if chosen is None else rows.select(chosen))
+
+
+def _rows(name: str, split: str, own: dict[str, str | None], total: int, validation: int | None) -> NDArray[np.int64] | None:
+    """Says which of the rows of a part a split takes; None for all."""
+    if own[split] and (split != "train" or all(own.values())):
+        return None
+    held = 0 if own["validation"] else held_out(total) if validation is None else validation
+    return split_rows(f"hf:{name}", total, held, 0 if own["test"] else held_out(total))[split]
+
+
+def _listing(name: str, datasets: Any, rows: Any) -> Listing:
+    """Finds the column of pictures and that of classes."""
+    kinds = {column: type(kind).__name__ for column, kind in rows.features.items()}
+    pictures = next((column for column, kind in kinds.items() if kind == "Image"), None)
+    if pictures is None:
+        raise AnytimeError(f"{name} has no column of images, only {', '.join(f'{c} ({k})' for c, k in kinds.items())}")
+    column = next((column for column, kind in kinds.items() if kind == "ClassLabel"), None)
+    classes = tuple(rows.features[column].names) if column else ()
+    labels = np.array(rows[column][:], np.int64) if column else None
+    if labels is not None and labels.size and not 0 <= labels.min() <= labels.max() < len(classes):
+        labels, classes = None, ()  # a part without labels says -1
+    store = HubStore(name, rows.select_columns([pictures]).cast_column(pictures, datasets.Image(decode=False)), pictures)
+    gray = len(store) > 0 and read_header(*store.picture(0))[0]
+    return Listing(store, labels, classes, gray)
+
+
+def _package() -> Any:
+    """Imports `datasets`.
+
+    Raises:
+        AnytimeError: it is not installed.
+    """
+    try:
+        return import_module("datasets")
+    except ImportError:
+        what = "Sets on the Hugging Face Hub are read by the package datasets, which is not installed"
+        raise AnytimeError(what, "Run `pip install datasets`") from None
+
+
+def _naming(name: str, call: Callable[[], Any]) -> Any:
+    """Calls into `datasets`, whose words for a set that it cannot give come in many types of error."""
+    try:
+        return call()
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise AnytimeError(f"hf:{name} could not be opened: {reason}", "Look at https://huggingface.co/datasets") from None
