@@ -36,10 +36,10 @@ class Categorical:
         One number per token makes a draw a function of the logits and that number alone, whatever else is in the batch.
         float64, because in float32 a cumulative sum over a large vocabulary can miss or doubly count a token.
         """
-        cumulative = logits.double().softmax(-1).cumsum(-1)
-        # The last entry may round to just under 1; a uniform number beyond it must still give a token with mass.
-        threshold = torch.minimum(uniform * cumulative[:, -1], torch.nextafter(cumulative[:, -1], uniform.new_zeros(())))
-        return torch.searchsorted(cumulative, threshold[:, None], right=True)[:, 0]
+        cumulative = logits.softmax(-1, torch.float64).cumsum(-1)
+        # The last entry may round to just under or over 1, and a number times it must give a token with mass: it does, because
+        # u <= 1 - 2^-53, and that times a number near 1 is rounded to one below it.
+        return torch.searchsorted(cumulative, uniform[:, None] * cumulative[:, -1:], right=True)[:, 0]
 
     def mode(self, logits: Tensor) -> Tensor:
         """The most likely token: (..., V) -> (...)."""

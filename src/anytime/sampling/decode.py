@@ -30,13 +30,17 @@ class Decoding:
         model: p(token t | tokens before t, label).
         head: the distribution of one token.
         uniform: one number in [0, 1) for each token, (B, N) float64.
-        labels: (B,) int64, -1 for no label; None for an unconditional model.
+        labels: (B / copies,) int64, -1 for no label; None for an unconditional model.
         filters: guidance, temperature and the like.
-        prefix: tokens that are given, (B, j) int64; fed at once.
+        prefix: tokens that are given, (B / copies, j) int64; fed at once.
+        copies: each row of `prefix` and `labels` stands for so many consecutive rows, and its prefix is fed once for all of them.
 
     Attributes:
         tokens: (B, N) int64, -1 where not drawn yet.
         position: how many tokens the longest row has.
+
+    Raises:
+        ValueError: `copies` does not divide B.
     """
 
     @torch.inference_mode()
@@ -48,19 +52,25 @@ class Decoding:
         labels: Tensor | None = None,
         filters: Filters = Filters(),  # noqa: B008  (frozen)
         prefix: Tensor | None = None,
+        copies: int = 1,
     ) -> None:
+        if len(uniform) % copies:
+            raise ValueError(f"{len(uniform)} rows are not {copies} copies of anything")
         self.model, self.head, self.uniform, self.filters = model, head, uniform, filters
         self.tokens = torch.full(uniform.shape, -1, device=uniform.device)
         self.rows = torch.arange(len(uniform), device=uniform.device)
         self.position = 0
         self._previous: Tensor | None = None
         self._parameters: Tensor | None = None
-        self._state = model.init_state(len(self._doubled(self.rows)), self._condition(labels))
+        originals = self.rows[::copies]
+        self._state = model.init_state(len(self._doubled(originals)), self._condition(labels))
         if prefix is not None and prefix.shape[1]:
             self.position = prefix.shape[1]
-            self.tokens[:, : self.position] = prefix
+            self.tokens[:, : self.position] = prefix.repeat_interleave(copies, 0)
             if self.position < uniform.shape[1]:
                 self._parameters = model.prefill(self._doubled(prefix), self._state)
+        if copies > 1:
+            self._choose(torch.arange(len(originals), device=uniform.device).repeat_interleave(copies), len(originals))
 
     @property
     def typical(self) -> bool:
@@ -92,11 +102,15 @@ class Decoding:
     @torch.inference_mode()
     def keep(self, chosen: Tensor) -> None:
         """Lets only some of the remaining rows go on: `chosen` (M,) int64 indexes them."""
-        both = torch.cat([chosen, chosen + len(self.rows)]) if self.filters.guided else chosen
-        self._state = self._state.select(both)
+        self._choose(chosen, len(self.rows))
         self._previous = None if self._previous is None else self._previous[chosen]
-        self._parameters = None if self._parameters is None else self._parameters[both]
         self.rows = self.rows[chosen]
+
+    def _choose(self, chosen: Tensor, count: int) -> None:
+        """Selects from the `count` rows that the model runs on, twice that many with guidance."""
+        both = torch.cat([chosen, chosen + count]) if self.filters.guided else chosen
+        self._state = self._state.select(both)
+        self._parameters = None if self._parameters is None else self._parameters[both]
 
     @property
     def _complete(self) -> bool:

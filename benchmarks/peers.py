@@ -1,0 +1,89 @@
+"""Other libraries' decoders in the same shape, untrained: what one of their decode steps costs, sampling included.
+
+Each maker gives a function from a batch size to the seconds of every step of one draw, or raises ImportError where the library
+is not installed: `pip install transformers x-transformers monai`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.floor import Shape
+
+Draw = Callable[[int, int], list[float]]
+"""Batch size and number of steps to the seconds of each step."""
+
+
+def drawn(logits: Tensor) -> Tensor:
+    """A token a row, (B, 1), as these libraries draw it."""
+    return torch.multinomial(logits.softmax(-1), 1)
+
+
+def transformers_gpt2(shape: Shape) -> Draw:
+    """Hugging Face transformers, GPT-2 with its dynamic cache, without the overhead of `generate`."""
+    from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel
+
+    size = {"n_embd": shape.width, "n_layer": shape.layers, "n_head": shape.heads, "n_positions": shape.tokens}
+    model = GPT2LMHeadModel(
+        GPT2Config(vocab_size=shape.outputs + 1, bos_token_id=shape.outputs, eos_token_id=None, **size)
+    ).eval()
+
+    def draw(batch: int, steps: int) -> list[float]:
+        past: Any = DynamicCache()
+        tokens = torch.full((batch, 1), shape.outputs)
+        seconds = []
+        for _ in range(steps):
+            started = time.perf_counter()
+            result = model(tokens, past_key_values=past, use_cache=True)
+            tokens = drawn(result.logits[:, -1, : shape.outputs])
+            seconds.append(time.perf_counter() - started)
+        return seconds
+
+    return draw
+
+
+def x_transformers(shape: Shape) -> Draw:
+    """x-transformers' decoder with its cache of keys and values; only the whole draw can be timed."""
+    from x_transformers import AutoregressiveWrapper, Decoder, TransformerWrapper
+
+    layers = Decoder(dim=shape.width, depth=shape.layers, heads=shape.heads, attn_dim_head=shape.width // shape.heads)
+    network = TransformerWrapper(num_tokens=shape.outputs, max_seq_len=shape.tokens + 1, attn_layers=layers)
+    model = AutoregressiveWrapper(network).eval()
+
+    def draw(batch: int, steps: int) -> list[float]:
+        started = time.perf_counter()
+        model.generate(torch.zeros(batch, 1, dtype=torch.int64), steps, cache_kv=True)
+        return [(time.perf_counter() - started) / steps] * steps
+
+    return draw
+
+
+def monai(shape: Shape) -> Draw:
+    """MONAI's DecoderOnlyTransformer, as its inferer for VQ-VAEs runs it: the whole prefix anew for every token."""
+    from monai.networks.nets import DecoderOnlyTransformer
+
+    model = DecoderOnlyTransformer(shape.outputs + 1, shape.tokens, shape.width, shape.layers, shape.heads).eval()
+
+    def draw(batch: int, steps: int) -> list[float]:
+        tokens = torch.full((batch, 1), shape.outputs)
+        seconds = []
+        for _ in range(steps):
+            started = time.perf_counter()
+            logits = model(tokens)[:, -1, : shape.outputs]
+            tokens = torch.cat([tokens, drawn(logits)], 1)
+            seconds.append(time.perf_counter() - started)
+        return seconds
+
+    return draw
+
+
+PEERS: dict[str, Callable[[Shape], Draw]] = {
+    "transformers GPT-2": transformers_gpt2,
+    "x-transformers": x_transformers,
+    "MONAI": monai,
+}

@@ -1,0 +1,105 @@
+"""The engine: a `CausalTransformer` whose single steps are fast on a CPU. Same protocol, same states, same numbers.
+
+A step of a small model costs less in arithmetic than in launching operations, so everything that does not change from step to
+step is looked up once, when a state takes its first step: weights, shapes, buffers, tables. Two programs do the step:
+
+- `eager.py`, plain torch, for every configuration;
+- `compiled.py`, where numba is installed: torch's matrix products, and between them loops that numba compiled.
+
+Nothing of the model is kept from one decoding to the next, so one that begins after weights were trained on, loaded or moved sees
+those. Buffers belong to a state. What no program does is done by the model's own `step`:
+gradients, dropout, half precision, other devices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from anytime.networks.engine.eager import EagerProgram
+from anytime.networks.engine.program import Program
+from anytime.networks.sequence import SequenceModel
+from anytime.networks.transformer import CausalTransformer, TransformerState
+
+MOST_THREADS = 4  # the compiled loops run on one; beyond this torch's own attention, which takes all, is not slower
+
+
+@dataclass
+class EngineState(TransformerState):
+    """The model's own state, and the program that steps it: bound at the first step, and again after rows were selected."""
+
+    program: Program | None = None
+
+    def select(self, rows: Tensor) -> EngineState:
+        """The state of some rows of the batch."""
+        return EngineState(**vars(super().select(rows)))
+
+
+class Engine:
+    """A sequence model that steps as `model` does, faster.
+
+    Args:
+        model: whose weights are used, as they are when a state takes its first step.
+        compiled: whether to use numba; by default where it is installed and torch runs on a few threads.
+    """
+
+    def __init__(self, model: CausalTransformer, compiled: bool | None = None) -> None:
+        self.model, self.length, self.compiled = model, model.length, compiled
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
+
+    def __call__(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Parameters for every position, by the model itself."""
+        parameters: Tensor = self.model(tokens, labels)
+        return parameters
+
+    def init_state(self, batch: int, labels: Tensor | None = None) -> EngineState:
+        """The state before the first token."""
+        return EngineState(**vars(self.model.init_state(batch, labels)))
+
+    def prefill(self, prefix: Tensor, state: EngineState) -> Tensor:
+        """Feeds a prefix at once, by the model itself."""
+        state.program = None
+        return self.model.prefill(prefix, state)
+
+    def step(self, previous: Tensor | None, state: EngineState) -> Tensor:
+        """Parameters (B, P) of the next token, given the `previous` one (B,), or None before the first."""
+        if (previous is None and state.first is not None) or not self._fit():
+            state.program = None  # the model may put other tensors in the place of those that a program holds
+            return self.model.step(previous, state)
+        if state.program is None:
+            state.program = self._program(state)
+        return state.program.step(previous, state)
+
+    def _fit(self) -> bool:
+        """Whether a program may do the step: programs work in place, without gradients and without dropout."""
+        weight = self.model.output.weight
+        single = weight.dtype in (torch.float32, torch.float64) and weight.device.type == "cpu"
+        return single and not torch.is_grad_enabled() and not self.model.training
+
+    def _program(self, state: EngineState) -> Program:
+        wanted = self.compiled if self.compiled is not None else torch.get_num_threads() <= MOST_THREADS
+        if wanted and _numba_is_there():
+            from anytime.networks.engine.compiled import CompiledProgram, compilable  # it takes half a second to import
+
+            if compilable(self.model):
+                return CompiledProgram(self.model, state)
+        return EagerProgram(self.model, state)
+
+
+def fast(model: SequenceModel[Any]) -> SequenceModel[Any]:
+    """The fastest form of a sequence model: an engine where there is one, else the model itself."""
+    return Engine(model) if isinstance(model, CausalTransformer) else model
+
+
+@cache
+def _numba_is_there() -> bool:
+    return find_spec("numba") is not None

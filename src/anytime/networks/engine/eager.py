@@ -1,0 +1,112 @@
+"""The engine's program in plain torch: the operations of `Block.step` without the modules around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from anytime.networks.attention import Memory
+from anytime.networks.attention.linear import LinearAttention, LinearState, linear_step
+from anytime.networks.attention.momentum import MomentumAttention, MomentumState, momentum_step
+from anytime.networks.attention.softmax import KeyValueCache, SoftmaxAttention
+from anytime.networks.block import Block
+from anytime.networks.connection import Carry, Plain
+from anytime.networks.engine.program import Program, turned
+from anytime.networks.transformer import CausalTransformer, TransformerState
+
+Attend = Callable[[Tensor, int], Tensor]
+"""Queries, keys and values (B, 3 D) of one position, and which it is, to (B, D)."""
+
+
+class EagerProgram(Program):
+    """Does every configuration, in the precision of the weights."""
+
+    def __init__(self, model: CausalTransformer, state: TransformerState) -> None:
+        super().__init__(model, state)
+        self.layers = [_Layer(block, memory, state.batch) for block, memory in zip(self.blocks, state.memories, strict=True)]
+
+    def _through(self, position: int) -> Tensor:
+        x: Tensor = self.x
+        carry: Carry | None = None
+        for layer in self.layers:
+            x, carry = layer(x, carry, position)
+        return normalised(self.model.norm, x)
+
+
+class _Layer:
+    """One block."""
+
+    def __init__(self, block: Block, memory: Memory, batch: int) -> None:
+        self.block, self.attend = block, attending(block, memory)
+        self.plain = isinstance(block.connection, Plain)
+        up, self.activation, _, down = block.feed_forward
+        projection = block.attention
+        assert isinstance(projection, SoftmaxAttention | LinearAttention | MomentumAttention)
+        maps = (projection.query_key_value, projection.output, up, down)
+        self.maps = [(each.bias.detach(), turned(each.weight, batch)) for each in maps if isinstance(each, nn.Linear)]
+
+    def __call__(self, x: Tensor, carry: Carry | None, position: int) -> tuple[Tensor, Carry | None]:
+        (qkv_bias, qkv), (out_bias, out), (up_bias, up), (down_bias, down) = self.maps
+        block = self.block
+        heads = torch.addmm(qkv_bias, normalised(block.attention_norm, x) if block.before else x, qkv)
+        g = torch.addmm(out_bias, self.attend(heads, position), out)
+        if self.plain:
+            x = x.add_(g)
+        else:
+            x, carry = block.connection(x, g, carry)
+        x = x if block.before else normalised(block.attention_norm, x)
+        hidden = self.activation(torch.addmm(up_bias, normalised(block.feed_forward_norm, x) if block.before else x, up))
+        x = torch.addmm(down_bias, hidden, down).add_(x)
+        return x if block.before else normalised(block.feed_forward_norm, x), carry
+
+
+def normalised(norm: nn.LayerNorm, x: Tensor) -> Tensor:
+    """Layer norm of each row."""
+    return torch.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+
+
+def attending(block: Block, memory: Memory) -> Attend:
+    """The attention of a block on one position, with its memory."""
+    attention = block.attention
+    if isinstance(attention, SoftmaxAttention) and isinstance(memory, KeyValueCache):
+        return _softmax(attention, memory)
+    if isinstance(attention, LinearAttention) and isinstance(memory, LinearState):
+        return _linear(attention, memory)
+    assert isinstance(attention, MomentumAttention) and isinstance(memory, MomentumState)
+    return _momentum(attention, memory)
+
+
+def _softmax(attention: SoftmaxAttention, cache: KeyValueCache) -> Attend:
+    keys, values, shape = cache.keys, cache.values, (len(cache.keys), 3, attention.heads, 1, attention.head_width)
+
+    def attend(qkv: Tensor, position: int) -> Tensor:
+        query, key, value = qkv.view(shape).unbind(1)
+        keys.narrow(2, position, 1).copy_(key)
+        values.narrow(2, position, 1).copy_(value)
+        past = keys.narrow(2, 0, position + 1), values.narrow(2, 0, position + 1)
+        return torch.nn.functional.scaled_dot_product_attention(query, *past).view(shape[0], -1)
+
+    return attend
+
+
+def _linear(attention: LinearAttention, state: LinearState) -> Attend:
+    shape, features = (len(state.keys), 3, attention.heads, 1, attention.head_width), attention.features
+
+    def attend(qkv: Tensor, position: int) -> Tensor:
+        query, key, value = qkv.view(shape).unbind(1)
+        return linear_step(features(query), features(key), value, state).view(shape[0], -1)
+
+    return attend
+
+
+def _momentum(attention: MomentumAttention, state: MomentumState) -> Attend:
+    shape, features = (len(state.speed), 3, attention.heads, 1, attention.head_width), attention.features
+    mu, gamma = attention.mu, attention.gamma
+
+    def attend(qkv: Tensor, position: int) -> Tensor:
+        query, key, value = qkv.view(shape).unbind(1)
+        return momentum_step(features(query), features(key), value, state, mu, gamma).view(shape[0], -1)
+
+    return attend

@@ -1,0 +1,101 @@
+"""What one step of a transformer does between and within its matrix products, compiled by numba: float32, one thread.
+
+A step on one position is hundreds of operations that take less time than their launch; here each is a loop. Numba is an optional
+dependency (`pip install anytime-ar[fast]`) and this file is imported only where it is there. Compiled code is cached on disk.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+F = np.float32
+Array = Any  # float32 arrays; numba infers what they are
+
+GELU, RELU, SILU = 0, 1, 2
+ELU, RELU_PLUS, EXP = 0, 1, 2
+LOWEST = F(-87.0)  # the smallest argument whose exponential is a normal float32
+
+compiled = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
+
+
+@compiled
+def exp(x: Any) -> Any:
+    """e^x for x <= 87 in two units of the last place: a polynomial on [-ln 2 / 2, ln 2 / 2] and a shift, which vectorise."""
+    x = max(x, LOWEST)
+    whole = np.floor(x * F(1.4426950408889634) + F(0.5))
+    rest = x - whole * F(0.693359375) + whole * F(2.12194440e-4)
+    series = F(1 / 24) + rest * (F(1 / 120) + rest * (F(1 / 720) + rest * F(1 / 5040)))
+    power = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return power * (F(1) + rest * (F(1) + rest * (F(0.5) + rest * (F(1 / 6) + rest * series))))
+
+
+@compiled
+def erf(x: Any) -> Any:
+    """The error function within 1.5e-7 (Abramowitz & Stegun 1964, 7.1.26)."""
+    t = F(1) / (F(1) + F(0.3275911) * abs(x))
+    series = F(0.254829592) + t * (F(-0.284496736) + t * (F(1.421413741) + t * (F(-1.453152027) + t * F(1.061405429))))
+    tail = t * series * exp(-x * x)
+    return math.copysign(F(1) - tail, x)
+
+
+@compiled
+def normalise(x: Array, weight: Array, bias: Array, epsilon: Any, y: Array) -> None:
+    """Layer norm of each row; y may be x."""
+    width = x.shape[1]
+    for r in range(x.shape[0]):
+        mean, square = F(0), F(0)
+        for i in range(width):
+            mean += x[r, i]
+        mean /= F(width)
+        for i in range(width):
+            square += (x[r, i] - mean) * (x[r, i] - mean)
+        scale = F(1) / np.sqrt(square / F(width) + F(epsilon))
+        for i in range(width):
+            y[r, i] = (x[r, i] - mean) * scale * weight[i] + bias[i]
+
+
+@compiled
+def activate(x: Array, kind: int) -> None:
+    """The non-linearity of the feed-forward layers, in place."""
+    flat = x.reshape(-1)
+    if kind == GELU:
+        for i in range(flat.shape[0]):
+            flat[i] = F(0.5) * flat[i] * (F(1) + erf(flat[i] * F(0.7071067811865476)))
+    elif kind == RELU:
+        for i in range(flat.shape[0]):
+            flat[i] = max(flat[i], F(0))
+    else:
+        for i in range(flat.shape[0]):
+            flat[i] = flat[i] / (F(1) + exp(min(-flat[i], F(87))))
+
+
+@compiled
+def join_and_normalise(
+    x: Array, g: Array, velocity: Array, mu: Any, step_size: Any, weight: Array, bias: Array, epsilon: Any, y: Array
+) -> None:
+    """The momentum connection v = mu v - g, x = x - s v, in place (mu = 0 and s = 1 make it x + g), and y its layer norm."""
+    for r in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            speed = F(mu) * velocity[r, i] - g[r, i]
+            velocity[r, i] = speed
+            x[r, i] -= F(step_size) * speed
+    normalise(x, weight, bias, epsilon, y)
+
+
+@compiled
+def map_features(x: Array, kind: int) -> None:
+    """The feature map of linear attention on the vector of one head, in place."""
+    if kind == ELU:
+        for i in range(x.shape[0]):
+            x[i] = x[i] + F(1) if x[i] > F(0) else exp(min(x[i], F(0)))
+    elif kind == RELU_PLUS:
+        for i in range(x.shape[0]):
+            x[i] = max(x[i], F(0)) + F(1e-3)
+    else:
+        highest = x.max()
+        for i in range(x.shape[0]):
+            x[i] = exp(x[i] - highest)

@@ -1,0 +1,100 @@
+"""What the programs of the engine share: from the last token to the stream, and from the stream to the next parameters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from anytime.networks.block import Block
+from anytime.networks.positions import PositionLinear
+from anytime.networks.transformer import CausalTransformer, TransformerState
+
+MANY_ROWS = 32  # the copy costs as much as some steps of so many rows gain
+
+
+class Program(ABC):
+    """Single steps of one batch.
+
+    Args:
+        model: whose weights are used.
+        state: whose memories are read and written; rows and memories must stay the same tensors.
+    """
+
+    def __init__(self, model: CausalTransformer, state: TransformerState) -> None:
+        self.model = model
+        self.blocks = [block for block in model.blocks if isinstance(block, Block)]
+        self.start = None if model.start is None else model.start.detach()
+        self.table = model.token_embedding.weight.detach()
+        self.places = _places(model)
+        self.condition = None if state.condition is None else state.condition[:, 0]
+        self.x = torch.empty(state.batch, model.config.width, dtype=self.table.dtype)
+        self.embedding = self.x[:, : self.table.shape[1]]
+        self.outside = model.vocabulary
+        self.neighbours = [] if model.neighbours is None else _neighbours(model)
+
+    def step(self, previous: Tensor | None, state: TransformerState) -> Tensor:
+        """Parameters (B, P) of the next token; the state moves on."""
+        known = state.position + (self.start is None)
+        self._embed(previous, state, known)
+        hidden = self._through(state.position)
+        state.position += 1
+        parameters = self._read_out(hidden, known)
+        if self.model.coupling is None:
+            return parameters
+        coupled: Tensor = self.model.coupling(parameters[:, None], state.tokens, known)
+        return coupled[:, 0]
+
+    @abstractmethod
+    def _through(self, position: int) -> Tensor:
+        """Runs the layers and the last norm on `self.x`, which they may change: (B, D)."""
+
+    def _embed(self, previous: Tensor | None, state: TransformerState, known: int) -> None:
+        """Writes the input of the step into `self.x`; `known` is how many tokens there are."""
+        place = self.places[state.position]
+        if self.condition is None:
+            self.x.copy_(place)
+        else:
+            torch.add(self.condition, place, out=self.x)
+        if previous is None:
+            self.embedding.add_(self.start)  # type: ignore[arg-type]  # a first step without a start token is the model's own
+        else:
+            table = self.table[(known - 1) * self.outside :] if self.model.config.token_per_position else self.table
+            self.embedding.add_(table.index_select(0, previous))
+        if state.tokens is not None and previous is not None:
+            state.tokens[:, known - 1] = previous
+        for back, rows in self.neighbours:
+            assert state.tokens is not None
+            self.x.add_(rows[-1] if known < back else rows.index_select(0, state.tokens[:, known - back]))
+
+    def _read_out(self, hidden: Tensor, known: int) -> Tensor:
+        output = self.model.output
+        if isinstance(output, PositionLinear):
+            return torch.addmm(output.bias[known], hidden, output.weight[known])
+        return torch.nn.functional.linear(hidden, output.weight, output.bias)
+
+
+def turned(weight: Tensor, batch: int) -> Tensor:
+    """The transpose of a weight (N, K): for few rows a view; for many a copy, whose product is up to 1.4 times as fast."""
+    view = weight.detach().t()
+    return view.contiguous() if batch >= MANY_ROWS else view
+
+
+def _places(model: CausalTransformer) -> Tensor:
+    """What every position adds to the stream: (N, D)."""
+    if model.positions is not None:
+        return model.positions.detach()
+    if model.axes is not None:
+        axes: Tensor = model.axes(0, model.length)
+        return axes
+    assert model.sinusoids is not None
+    places = model.sinusoids.to(model.output.weight.dtype)
+    return torch.cat([torch.zeros_like(places), places], dim=-1)
+
+
+def _neighbours(model: CausalTransformer) -> list[tuple[int, Tensor]]:
+    """How far back each neighbour lies, and its table; the last row stands for outside."""
+    assert model.neighbours is not None
+    tables = [table.weight.detach() for table in model.neighbours.tables if isinstance(table, torch.nn.Embedding)]
+    return list(zip(model.neighbours.distances, tables, strict=True))

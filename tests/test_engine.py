@@ -1,0 +1,284 @@
+"""The engine steps as the model does, whichever program does it, and does not do more than it must."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from anytime.heads.categorical import Categorical
+from anytime.networks.engine import Engine, fast
+from anytime.networks.sequence import SequenceModel, State
+from anytime.networks.transformer import CausalTransformer
+from anytime.sampling.decode import Decoding
+from anytime.sampling.filters import Filters
+from anytime.sampling.recompute import Recomputed
+from anytime.sampling.seeds import uniforms
+from tiny import CODES, ENTRIES, SEQUENCE_MODELS, some_tokens, tiny_prior
+
+TRANSFORMERS = {name: make for name, make in SEQUENCE_MODELS.items() if isinstance(make(), CausalTransformer)}
+TRANSFORMERS |= {
+    "exponential features": lambda: tiny_prior(attention="linear", attention_options={"features": "exp"}),
+    "silu, an odd width of the heads": lambda: tiny_prior(activation="silu", width=18, heads=2),
+    "softmax, post-norm, momentum over depth": lambda: tiny_prior(
+        norm="post", connection="momentum", connection_options={"mu": 0.5, "step_size": 0.7}
+    ),
+}
+each_transformer = pytest.mark.parametrize("make", TRANSFORMERS.values(), ids=TRANSFORMERS.keys())
+needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
+each_program = pytest.mark.parametrize(
+    "compiled", [pytest.param(False, id="eager"), pytest.param(True, id="compiled", marks=needs_numba)]
+)
+
+
+@torch.no_grad()
+def steps(model: SequenceModel[Any], tokens: Tensor, state: State, start: int = 0) -> Tensor:
+    """Outputs at `start`..N-1, the tokens before `start` being in the state, but for the last of them."""
+    before = [None, *tokens.T]
+    return torch.stack([model.step(before[t], state) for t in range(start, model.length)], 1)
+
+
+def assert_close(found: Tensor, expected: Tensor, tolerance: float = 1e-5) -> None:
+    torch.testing.assert_close(found, expected, rtol=0, atol=tolerance)
+
+
+@each_transformer
+@each_program
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+@pytest.mark.parametrize("batch", [1, 5])
+def test_each_step_is_the_models_own(make, compiled, dtype, tolerance, batch):
+    model = make().to(dtype)
+    engine = Engine(model, compiled)
+    tokens, labels = some_tokens(model, batch)
+    expected = steps(model, tokens, model.init_state(batch, labels))
+    assert_close(steps(engine, tokens, engine.init_state(batch, labels)), expected, tolerance)
+
+
+@each_transformer
+@each_program
+def test_a_prefix_and_selected_rows_go_on_as_the_models_do(make, compiled):
+    model, rows = make(), torch.tensor([3, 0, 3])
+    engine = Engine(model, compiled)
+    tokens, labels = some_tokens(model, 5)
+    whole = model(tokens, labels)
+    state = engine.init_state(5, labels)
+    assert_close(engine.prefill(tokens[:, :2], state), whole[:, 2])
+    with torch.no_grad():
+        assert_close(engine.step(tokens[:, 2], state), whole[:, 3])
+    chosen = state.select(rows)
+    assert_close(steps(engine, tokens[rows], chosen, 4), whole[rows, 4:])
+    assert_close(steps(engine, tokens, state, 4), whole[:, 4:])  # the rest did not notice
+
+
+@each_program
+@pytest.mark.parametrize("batch", [2, 40])
+def test_a_long_sequence_and_a_large_batch_are_no_different(compiled, batch):
+    for attention in ("softmax", "linear", "momentum"):
+        model = tiny_prior(length=70, attention=attention)
+        tokens, labels = some_tokens(model, batch)
+        engine = Engine(model, compiled)
+        assert_close(steps(engine, tokens, engine.init_state(batch, labels)), model(tokens, labels), 3e-5)
+
+
+def change_in_place(model: CausalTransformer) -> None:
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+
+
+def change_unseen(model: CausalTransformer) -> None:
+    for parameter in model.parameters():
+        parameter.data.numpy()[...] *= 1.5
+
+
+def load_others(model: CausalTransformer) -> None:
+    model.load_state_dict(tiny_prior(seed=9).state_dict())
+
+
+def assign_others(model: CausalTransformer) -> None:
+    model.load_state_dict(tiny_prior(seed=9).state_dict(), assign=True)
+
+
+@each_program
+@pytest.mark.parametrize("change", [change_in_place, change_unseen, load_others, assign_others, lambda model: model.double()])
+@pytest.mark.parametrize("batch", [2, 40])
+def test_weights_that_changed_are_the_ones_that_draw(compiled, change, batch):
+    model = tiny_prior()
+    engine = Engine(model, compiled)
+    tokens, labels = some_tokens(model, batch)
+    before = steps(engine, tokens, engine.init_state(batch, labels))
+    change(model)
+    after = steps(engine, tokens, engine.init_state(batch, labels))
+    assert_close(after, model(tokens, labels), 1e-4)
+    assert change_is_seen(before, after) or before.dtype != after.dtype
+
+
+def change_is_seen(before: Tensor, after: Tensor) -> bool:
+    return before.dtype == after.dtype and bool((before - after).abs().max() > 1e-2)
+
+
+@each_program
+def test_two_decodings_of_one_model_do_not_disturb_each_other(compiled):
+    model = tiny_prior(attention="momentum")
+    engine = Engine(model, compiled)
+    tokens, labels = some_tokens(model, 4)
+    whole = model(tokens, labels)
+    states = engine.init_state(4, labels), engine.init_state(2, labels[:2])
+    with torch.no_grad():
+        for t in range(model.length):
+            first, second = (engine.step(tokens[: state.batch, t - 1] if t else None, state) for state in states)
+            assert_close(first, whole[:, t])
+            assert_close(second, whole[:2, t])
+
+
+@each_program
+def test_a_step_that_was_given_out_is_not_overwritten_by_the_next(compiled):
+    model = tiny_prior()
+    engine, state = Engine(model, compiled), None
+    with torch.no_grad():
+        state = engine.init_state(2)
+        first = engine.step(None, state)
+        kept = first.clone()
+        engine.step(torch.tensor([1, 2]), state)
+    assert torch.equal(first, kept)
+
+
+@each_program
+def test_gradients_and_dropout_are_the_models_own(compiled):
+    model = tiny_prior(attention="linear").requires_grad_(True)
+    engine = Engine(model, compiled)
+    tokens, labels = some_tokens(model, 2)
+    state = engine.init_state(2, labels)
+    engine.step(None, state)
+    engine.step(tokens[:, 0], state).sum().backward()
+    assert model.token_embedding.weight.grad.abs().sum() > 0
+    dropping = tiny_prior(dropout=0.5).train()
+    engine = Engine(dropping, compiled)
+    with torch.no_grad():
+        assert not torch.equal(engine.step(None, engine.init_state(1)), engine.step(None, engine.init_state(1)))
+
+
+def test_gradients_may_be_asked_for_in_the_middle():
+    model = tiny_prior(attention="momentum")
+    engine = Engine(model)
+    tokens, labels = some_tokens(model, 3)
+    whole, state, found = model(tokens, labels), engine.init_state(3, labels), []
+    for t in range(model.length):
+        with torch.set_grad_enabled(t % 3 == 1):
+            found.append(engine.step(tokens[:, t - 1] if t else None, state))
+    assert_close(torch.stack(found, 1), whole)
+
+
+def test_what_no_program_does_the_model_does():
+    half = tiny_prior().to(torch.bfloat16)
+    tokens, labels = some_tokens(half, 2)
+    expected = steps(half, tokens, half.init_state(2, labels))
+    assert torch.equal(steps(Engine(half), tokens, Engine(half).init_state(2, labels)), expected)
+    recomputed = Recomputed(half)
+    assert fast(recomputed) is recomputed
+
+
+@each_program
+@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize("filters", [Filters(), Filters(guidance=2.0)], ids=["plain", "guided"])
+def test_the_same_codes_in_any_batch_and_by_either_form(compiled, batch_size, filters):
+    model, labels = tiny_prior(), torch.arange(9) % 3
+    uniform = uniforms(4, range(9), CODES)
+
+    def draw(form: SequenceModel[Any], size: int) -> Tensor:
+        rows = torch.arange(9).split(size)
+        return torch.cat([drawn(Decoding(form, Categorical(ENTRIES), uniform[some], labels[some], filters)) for some in rows])
+
+    assert torch.equal(draw(Engine(model, compiled), batch_size), draw(model, 9))
+
+
+def drawn(decoding: Decoding) -> Tensor:
+    while decoding.position < CODES:
+        decoding.advance()
+    return decoding.tokens
+
+
+@each_program
+@pytest.mark.parametrize("keep", [0, 2, CODES])
+@pytest.mark.parametrize("filters", [Filters(), Filters(guidance=2.0)], ids=["plain", "guided"])
+def test_a_prefix_that_rows_share_is_fed_once_and_draws_the_same(compiled, keep, filters, monkeypatch):
+    model, head = tiny_prior(), Categorical(ENTRIES)
+    prefix, labels = some_tokens(model, 3)
+    prefix, uniform = prefix[:, :keep], uniforms(1, range(12), CODES)
+    fed = []
+    monkeypatch.setattr(
+        model, "prefill", lambda tokens, state: fed.append(len(tokens)) or type(model).prefill(model, tokens, state)
+    )
+    shared = drawn(Decoding(Engine(model, compiled), head, uniform, labels, filters, prefix, copies=4))
+    assert fed == ([6 if filters.guided else 3] if 0 < keep < CODES else [])
+    each = Decoding(model, head, uniform, labels.repeat_interleave(4), filters, prefix.repeat_interleave(4, 0))
+    assert torch.equal(shared, drawn(each))
+
+
+def test_copies_that_do_not_divide_the_rows_are_refused():
+    with pytest.raises(ValueError, match="7 rows"):
+        Decoding(tiny_prior(), Categorical(ENTRIES), uniforms(1, range(7), CODES), copies=2)
+
+
+LAYERS = 4
+
+
+def a_step(compiled: bool, attention: str) -> Callable[[], None]:
+    """One step of the decode loop in the middle of a draw, everything being warm."""
+    model = tiny_prior(length=64, layers=LAYERS, attention=attention)
+    decoding = Decoding(Engine(model, compiled), Categorical(ENTRIES), uniforms(0, range(2), 64), torch.tensor([0, 1]))
+    for _ in range(3):
+        decoding.advance()
+    return decoding.advance
+
+
+def operations(work: Callable[[], None]) -> tuple[int, int]:
+    """How many tensors are allocated, and how many of torch's operations are called, by others of them too."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        work()
+    events = found.profiler.kineto_results.events()
+    allocated = sum(event.name() == "[memory]" and event.nbytes() > 0 for event in events)
+    return allocated, sum(event.name().startswith("aten::") for event in events)
+
+
+def python_calls(work: Callable[[], None]) -> int:
+    """How many functions Python calls, its own and those of extensions."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+# What a step of four layers took when this was written, with a tenth to spare for other versions of torch.
+COMPILED = (8, 152, 146)
+BOUNDS = {
+    (False, "softmax"): (72, 419, 224),
+    (False, "linear"): (116, 502, 255),
+    (False, "momentum"): (125, 529, 264),
+    (True, "softmax"): COMPILED,
+    (True, "linear"): COMPILED,
+    (True, "momentum"): COMPILED,
+}
+
+
+@each_program
+@pytest.mark.parametrize("attention", ["softmax", "linear", "momentum"])
+def test_a_step_does_not_come_to_do_more(compiled, attention):
+    step = a_step(compiled, attention)
+    found = *operations(step), python_calls(step)
+    within = [count <= bound for count, bound in zip(found, BOUNDS[compiled, attention], strict=True)]
+    assert all(within), f"{found} tensors allocated, operations and calls of functions"
