@@ -7,7 +7,7 @@ import importlib
 
 from benchmarks.report import write
 
-ALL = ("budget", "deadline", "attention")
+ALL = ("budget", "deadline", "attention", "wavenet", "decode")
 
 
 def main() -> None:

@@ -127,7 +127,7 @@ def clock(monkeypatch) -> Callable[[Model], Callable[[], float]]:
         return done
 
     def govern(model: Model) -> Callable[[], float]:
-        monkeypatch.setattr(model.prior, "step", costing(model.prior.step, "STEP"))
+        monkeypatch.setattr(model.drawn_by, "step", costing(model.drawn_by.step, "STEP"))
         monkeypatch.setattr(model.tokenizer, "decode", costing(model.tokenizer.decode, "DECODE"))
         return lambda: now[0]
 
@@ -312,13 +312,13 @@ def test_rows_that_left_the_batch_do_not_flatter_the_pace(model):
             self.batches = []
 
     seen = Step()
-    real = model.prior.step
+    real = model.drawn_by.step
 
     def step(previous, state):
         seen.batches.append(state.batch)
         return real(previous, state)
 
-    model.prior.step = step
+    model.drawn_by.step = step
     model.sample(8, budget=[2] * 7 + [6])
     assert seen.batches == [8, 8, 1, 1, 1, 1]
     assert model._clocks[8, False].step.count == 2

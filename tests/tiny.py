@@ -15,6 +15,7 @@ from anytime.networks.config import TransformerConfig
 from anytime.networks.connection import RULES
 from anytime.networks.sequence import SequenceModel
 from anytime.networks.transformer import CausalTransformer
+from anytime.networks.wavenet import WaveNet, WaveNetConfig
 from anytime.tokenizers.ordered import OrderedVQ, OrderedVQConfig
 
 CODES, ENTRIES, CLASSES = 6, 7, 3
@@ -64,6 +65,14 @@ def tiny_prior(
         return randomised(CausalTransformer(config, vocabulary, length, classes, outputs, coupled), 0.3, seed)
 
 
+def tiny_wavenet(classes: int = CLASSES, length: int = CODES, seed: int = 0, **fields: Any) -> WaveNet:
+    """A WaveNet of four layers that looks back seven tokens; `fields` are those of its config."""
+    shape = {"dilations": [1, 2, 4], "embedding": 5, "residual": 6, "gate": 7, "skip": 8, "head": 9}
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return randomised(WaveNet(WaveNetConfig(**(shape | fields)), ENTRIES, length, classes), 0.3, seed)
+
+
 def tiny_model(entries: int = ENTRIES, codes: int = CODES, classes: int = CLASSES, seed: int = 0) -> Model:
     """A tokenizer and a prior put together."""
     tokenizer = tiny_tokenizer(seed=seed, codes=codes, codebook_size=entries)
@@ -105,6 +114,12 @@ SEQUENCE_MODELS |= {
         attention="momentum", connection="adaptive", connection_options={"rule": rule}
     )
     for rule in RULES
+}
+SEQUENCE_MODELS |= {
+    "wavenet": lambda: tiny_wavenet(classes=0),
+    "wavenet with labels": tiny_wavenet,
+    "wavenet, no start": lambda: tiny_wavenet(start=False, kernel_size=3),
+    "wavenet, labels from the third layer on": lambda: tiny_wavenet(conditioned_from=2),
 }
 each_sequence_model = pytest.mark.parametrize("make", SEQUENCE_MODELS.values(), ids=SEQUENCE_MODELS.keys())
 

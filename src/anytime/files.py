@@ -98,6 +98,14 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
+def write_sound(path: Path, samples: NDArray[Any], rate: int) -> None:
+    """Writes a waveform (T,) in [-1, 1] as a WAV of 16 bits; what lies beyond is clipped."""
+    import soundfile
+
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        soundfile.write(file, samples, rate, format="WAV", subtype="PCM_16")
+
+
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Reads a safetensors file: its tensors (on the CPU) and its metadata.
 

@@ -17,9 +17,11 @@ class Bar:
 
     Args:
         doing: what is being done, in a word.
+        things: what it is done to, in a word.
     """
 
-    def __init__(self, doing: str) -> None:
+    def __init__(self, doing: str, things: str = "images") -> None:
+        self.things = things
         self.doing, self.done, self.started = doing, 0.0, time.perf_counter()
         self.shown: Progress | None = None
 
@@ -33,7 +35,7 @@ class Bar:
         if self.shown is None and seconds >= PATIENCE:
             self.shown = _begin(self.doing, total)
         if self.shown is not None:
-            rate = f"{self.done:.0f} of {total} images, {self.done / seconds:.3g} images/s"
+            rate = f"{self.done:.0f} of {total} {self.things}, {self.done / seconds:.3g} {self.things}/s"
             self.shown.update(self.shown.task_ids[0], completed=self.done, rate=rate)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

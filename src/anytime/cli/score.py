@@ -33,11 +33,11 @@ def run(args: argparse.Namespace) -> int:
 
     from anytime.cli.progress import Bar
     from anytime.models.directory import load
-    from anytime.tasks.chosen import open_split
+    from anytime.tasks.chosen import open_data
     from anytime.tasks.score import score_to_files
 
     model = load(args.model, args.device)
-    images = open_split(model, args.data, args.split, args.data_root)
+    images = open_data(model, args.data, args.split, args.data_root)
     options = {"limit": args.limit, "with_labels": not args.without_labels, "skip_first": args.skip_first}
     with Bar("scoring") as bar:
         report = score_to_files(model, images, args.out, progress=bar, **options)
@@ -45,6 +45,6 @@ def run(args: argparse.Namespace) -> int:
     told = "given labels" if report["given_labels"] else "without labels"
     Console(highlight=False, soft_wrap=True).print(
         f"{report['bits_per_dim']:.5f}{error} bits/dim ({report['dims']} {report['of']}, {told}) of "
-        f"{report['images']:,} {report['split']} images of {report['data']}: {args.out}/score.csv, score.json"
+        f"{report['images']:,} {report['split']} samples of {report['data']}: {args.out}/score.csv, score.json"
     )
     return 0

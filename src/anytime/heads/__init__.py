@@ -57,16 +57,18 @@ class HeadConfig:
     coupled: bool = False
 
 
-def make_head(config: HeadConfig) -> Head:
-    """The head of a model of bytes.
+def make_head(config: HeadConfig, levels: int = LEVELS) -> Head:
+    """The head of a model of bytes, or of their nearest of fewer levels.
 
     Raises:
-        AnytimeError: the mixture has no component.
+        AnytimeError: the mixture has no component, or is of other levels than bytes have.
     """
     if config.coupled and config.kind != "logistic":
         raise AnytimeError("only a mixture of logistics has means to couple", "Leave coupled out, or choose the kind logistic")
     if config.kind == "categorical":
-        return Categorical(LEVELS)
+        return Categorical(levels)
+    if levels != LEVELS:
+        raise AnytimeError(f"a mixture of logistics is of {LEVELS} levels, not {levels}", "Choose the kind categorical")
     if config.mixtures < 1:
         raise AnytimeError(f"a mixture cannot have {config.mixtures} components", "Choose at least one")
     return LogisticMixture(config.mixtures)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from anytime.data.series_sets import SeriesDataConfig
 from anytime.errors import AnytimeError
 from anytime.heads import HeadConfig
 from anytime.networks.config import TransformerConfig
+from anytime.networks.wavenet import WaveNetConfig
 from anytime.sampling.filters import Filters
 from anytime.tokenizers.ordered import OrderedVQConfig
 from anytime.tokenizers.pixels import PixelsConfig
+from anytime.tokenizers.series import SeriesTokenizerConfig
 
 T = TypeVar("T")
 FORMAT = 1
@@ -25,24 +28,26 @@ class ModelConfig:
 
     Attributes:
         name: of the model.
-        image: (C, H, W) of the images.
-        tokenizer: what makes images codes: an autoencoder, or raw pixels.
-        prior: shape of the transformer.
+        image: (C, H, W) of the images; empty for series.
+        tokenizer: what makes data codes: an autoencoder, raw pixels, the levels of a series.
+        prior: shape of the transformer or WaveNet.
         classes: names of the labels; empty for an unconditional prior.
         data: the data set it was trained on, which `evaluate` takes by default.
         sampling: temperature, guidance and the like, where a caller does not say.
         head: the distribution of one byte, for models of raw pixels.
+        series: the series that a model of series was trained on, which tasks take by default; None for others.
         format: version of the directory layout.
     """
 
     name: str
     image: list[int]
-    tokenizer: OrderedVQConfig | PixelsConfig
-    prior: TransformerConfig
+    tokenizer: OrderedVQConfig | PixelsConfig | SeriesTokenizerConfig
+    prior: TransformerConfig | WaveNetConfig
     classes: list[str] = field(default_factory=list)
     data: str = ""
     sampling: Filters = field(default_factory=Filters)
     head: HeadConfig = field(default_factory=HeadConfig)
+    series: SeriesDataConfig | None = None
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:
@@ -62,8 +67,11 @@ def build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     unknown = [name for name in values if name not in hints]
     if unknown:
         raise AnytimeError(f"{where} has an unknown field {unknown[0]!r}", f"It may have: {', '.join(hints)}")
+    fields = {name: _field(hints[name], value, f"{where}, {name}") for name, value in values.items()}
     try:
-        return kind(**{name: _field(hints[name], value, f"{where}, {name}") for name, value in values.items()})
+        return kind(**fields)
+    except AnytimeError as error:
+        raise AnytimeError(f"{where}: {error}") from None
     except TypeError as error:
         raise AnytimeError(f"{where} is not complete ({error})") from None
 
@@ -71,6 +79,8 @@ def build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
 def _field(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return build(hint, value, where)
+    if get_origin(hint) is UnionType and NoneType in get_args(hint):
+        return None if value is None else _field(get_args(hint)[0], value, where)
     if get_origin(hint) is UnionType:
         return _one_of(get_args(hint), value, where)
     if get_origin(hint) is Literal and value not in get_args(hint):

@@ -16,6 +16,7 @@ from anytime.errors import AnytimeError
 from anytime.files import read_tensors, read_yaml, replacing, write_tensors, write_yaml
 from anytime.models.bundled import BUNDLED, bundled_models
 from anytime.models.config import FORMAT, ModelConfig, build
+from anytime.tokenizers.series import SeriesTokenizerConfig
 
 if TYPE_CHECKING:
     from anytime.models.model import Model
@@ -105,7 +106,7 @@ def read_config(folder: Path) -> ModelConfig:
         raise AnytimeError(f"{path} is not whole: it ends before its format", "Fetch or train the model again")
     if config.format != FORMAT:
         raise AnytimeError(f"{path} has format {config.format}, this version reads {FORMAT}", "Update anytime-ar")
-    if len(config.image) != 3:
+    if len(config.image) != 3 and not isinstance(config.tokenizer, SeriesTokenizerConfig):
         raise AnytimeError(f"{path}: image should be [channels, height, width], not {config.image}")
     return config
 
@@ -115,7 +116,9 @@ def save_weights(module: nn.Module, path: Path, dtype: torch.dtype | None = None
     # Copies: tied weights share memory, which safetensors refuses to write twice.
     state = {name: tensor.cpu().clone() for name, tensor in module.state_dict().items()}
     if dtype is not None:
-        state = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        # Single numbers, such as the range of a series, keep their digits: half precision would end at 65,504.
+        rounded = {name: tensor for name, tensor in state.items() if tensor.is_floating_point() and tensor.ndim}
+        state |= {name: tensor.to(dtype) for name, tensor in rounded.items()}
     write_tensors(path, state)
 
 

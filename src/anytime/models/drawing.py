@@ -17,14 +17,15 @@ from torch import Tensor
 
 from anytime.models.config import ModelConfig
 from anytime.models.given import check_batch_size
-from anytime.models.parts import Tokenizer, head_of
+from anytime.models.parts import Prior, Tokenizer, head_of
 from anytime.models.samples import Batch, Samples, joined
+from anytime.networks.engine import fast
 from anytime.networks.sequence import SequenceModel
-from anytime.networks.transformer import CausalTransformer
 from anytime.pictures.sheet import channels_last
 from anytime.sampling.budget import Clock, Deadline, Stop
 from anytime.sampling.decode import Decoding, finish, run
 from anytime.sampling.seeds import uniforms
+from anytime.tokenizers.series import SeriesTokenizer
 
 BATCH = 256  # samples that are drawn together where nobody says
 Progress = Callable[[int], None]
@@ -36,16 +37,16 @@ class Drawing:
     Args:
         config: name, image shape, class names.
         tokenizer: images <-> codes.
-        prior: p(codes | label).
+        prior: p(codes | label), a transformer or a WaveNet.
 
     Attributes:
-        drawn_by: the form of the prior that draws: itself, step by step.
+        drawn_by: the form of the prior that draws: itself, step by step, as fast as this machine can.
     """
 
-    def __init__(self, config: ModelConfig, tokenizer: Tokenizer, prior: CausalTransformer) -> None:
+    def __init__(self, config: ModelConfig, tokenizer: Tokenizer, prior: Prior) -> None:
         self.config, self.tokenizer, self.prior = config, tokenizer, prior
         self.head = head_of(config, tokenizer)
-        self.drawn_by: SequenceModel[Any] = prior
+        self.drawn_by: SequenceModel[Any] = fast(prior)
         self._clocks: dict[tuple[int, bool], Clock] = defaultdict(Clock)
 
     @property
@@ -58,11 +59,17 @@ class Drawing:
         """Where the weights are."""
         return self.prior.device
 
-    def decode(self, codes: Tensor, batch_size: int = 512) -> NDArray[np.uint8]:
-        """Codes (n, k), -1 where missing, to pictures: uint8 (n, H, W) or (n, H, W, 3), `batch_size` at a time."""
+    def decode(self, codes: Tensor, batch_size: int = 512) -> NDArray[Any]:
+        """Codes (n, k), -1 where missing, to what they stand for, `batch_size` at a time.
+
+        Returns:
+            Pictures, uint8 (n, H, W) or (n, H, W, 3); of series their values, float32 (n, N).
+        """
         with torch.inference_mode():
-            images = [self.tokenizer.decode(chunk.to(self.device)) for chunk in codes.split(batch_size)]
-            pixels = [(image * 255).round_().to(torch.uint8).cpu().numpy() for image in images]
+            decoded = [self.tokenizer.decode(chunk.to(self.device)) for chunk in codes.split(batch_size)]
+            if isinstance(self.tokenizer, SeriesTokenizer):
+                return np.concatenate([values.float().cpu().numpy() for values in decoded])
+            pixels = [(image * 255).round_().to(torch.uint8).cpu().numpy() for image in decoded]
         return channels_last(np.concatenate(pixels))
 
     def draw_all(self, batch: Batch, batch_size: int = BATCH, progress: Progress | None = None) -> Samples:
@@ -95,7 +102,7 @@ class Drawing:
             codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, step_ms, decode_ms, batch.stream
         )
 
-    def _timed_decode(self, codes: Tensor, clock: Clock) -> tuple[NDArray[np.uint8], float]:
+    def _timed_decode(self, codes: Tensor, clock: Clock) -> tuple[NDArray[Any], float]:
         started = time.perf_counter()
         data = self.decode(codes)
         clock.decode.observe(time.perf_counter() - started)

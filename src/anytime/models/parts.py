@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from anytime.errors import AnytimeError
 from anytime.heads import Head, make_head
 from anytime.heads.categorical import Categorical
 from anytime.models.config import ModelConfig
+from anytime.networks.config import TransformerConfig
 from anytime.networks.transformer import CausalTransformer
+from anytime.networks.wavenet import WaveNet, WaveNetConfig
 from anytime.tokenizers.ordered import OrderedVQ
 from anytime.tokenizers.pixels import Pixels, PixelsConfig
+from anytime.tokenizers.series import SeriesTokenizer, SeriesTokenizerConfig
 
-Tokenizer = OrderedVQ | Pixels
+Tokenizer = OrderedVQ | Pixels | SeriesTokenizer
+Prior = CausalTransformer | WaveNet
 
 
 def make_tokenizer(config: ModelConfig) -> Tokenizer:
@@ -18,25 +23,53 @@ def make_tokenizer(config: ModelConfig) -> Tokenizer:
     Raises:
         AnytimeError: the config is of none that can be.
     """
+    if isinstance(config.tokenizer, SeriesTokenizerConfig):
+        return SeriesTokenizer(config.tokenizer)
     channels, height, width = config.image
     image = (channels, height, width)
     return Pixels(config.tokenizer, image) if isinstance(config.tokenizer, PixelsConfig) else OrderedVQ(config.tokenizer, image)
 
 
 def head_of(config: ModelConfig, tokenizer: Tokenizer) -> Head:
-    """The distribution of one code: whatever a model of bytes chose, and for other codes, which have no order, categorical."""
-    return make_head(config.head) if isinstance(tokenizer, Pixels) else Categorical(tokenizer.codebook_size)
+    """The distribution of one code: whatever a model of bytes chose, and for other codes categorical.
+
+    Raises:
+        AnytimeError: a mixture of logistics was chosen for other numbers of levels than bytes have.
+    """
+    if isinstance(tokenizer, Pixels):
+        return make_head(config.head, tokenizer.codebook_size)
+    return Categorical(tokenizer.codebook_size)
 
 
-def make_prior(config: ModelConfig, tokenizer: Tokenizer) -> CausalTransformer:
+def make_prior(config: ModelConfig, tokenizer: Tokenizer) -> Prior:
     """The sequence model of a tokenizer's codes, with as many outputs as its head needs.
 
     Raises:
         AnytimeError: the config is of none that can be.
     """
     head = head_of(config, tokenizer)
-    grid = tokenizer.grid if isinstance(tokenizer, Pixels) else tokenizer.num_codes
-    coupled = config.image[0] if isinstance(tokenizer, Pixels) and config.head.coupled else 0
-    prior = CausalTransformer(config.prior, tokenizer.codebook_size, grid, len(config.classes), head.parameters, coupled)
+    if isinstance(config.prior, WaveNetConfig):
+        prior: Prior = _wavenet(config, config.prior, tokenizer, head)
+    else:
+        prior = _transformer(config, config.prior, tokenizer, head)
     head.initialise(prior.output)
     return prior
+
+
+def _wavenet(config: ModelConfig, shape: WaveNetConfig, tokenizer: Tokenizer, head: Head) -> WaveNet:
+    if isinstance(tokenizer, Pixels) and config.head.coupled:
+        raise AnytimeError("a WaveNet has no means to couple", "Leave coupled out, or take a transformer")
+    return WaveNet(shape, tokenizer.codebook_size, tokenizer.num_codes, len(config.classes), head.parameters)
+
+
+def _transformer(config: ModelConfig, shape: TransformerConfig, tokenizer: Tokenizer, head: Head) -> CausalTransformer:
+    if isinstance(tokenizer, Pixels) and tokenizer.config.order != "raster":
+        by_place = [name for name, used in (("axes", shape.positions == "axes"), ("neighbours", bool(shape.neighbours))) if used]
+        if by_place:
+            raise AnytimeError(
+                f"a transformer that knows places by {' and '.join(by_place)} reads pixels in raster order",
+                "Choose the order raster, or learned positions without neighbours",
+            )
+    grid = tokenizer.grid if isinstance(tokenizer, Pixels) else tokenizer.num_codes
+    coupled = config.image[0] if isinstance(tokenizer, Pixels) and config.head.coupled else 0
+    return CausalTransformer(shape, tokenizer.codebook_size, grid, len(config.classes), head.parameters, coupled)

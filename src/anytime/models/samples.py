@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ class Samples:
 
     Attributes:
         codes: (n, k) int64; -1 beyond a row's own length where lengths differ.
-        data: uint8 (n, H, W) or (n, H, W, 3).
+        data: uint8 (n, H, W) or (n, H, W, 3); of series float32 (n, N).
         lengths: codes of each sample, (n,) int64.
         seed: of the draw.
         indices: which samples of the seed these are.
@@ -68,7 +69,7 @@ class Samples:
     """
 
     codes: Tensor
-    data: NDArray[np.uint8]
+    data: NDArray[Any]
     lengths: Tensor
     seed: int
     indices: list[int]
@@ -103,10 +104,10 @@ class Partial:
 
     k: int
     codes: Tensor
-    decoder: Callable[[Tensor], NDArray[np.uint8]]
+    decoder: Callable[[Tensor], NDArray[Any]]
 
-    def decode(self) -> NDArray[np.uint8]:
-        """The samples as they look by now: uint8 (n, H, W) or (n, H, W, 3)."""
+    def decode(self) -> NDArray[Any]:
+        """The samples as they are by now, as in `Samples.data`."""
         return self.decoder(self.codes)
 
 

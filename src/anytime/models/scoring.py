@@ -8,18 +8,19 @@ import torch
 from torch import Tensor
 
 from anytime.heads import Head
-from anytime.networks.transformer import CausalTransformer
+from anytime.models.parts import Prior
 
 TOKENS = 40_000  # that are scored at once, which bounds the memory whatever the length of a sequence
 
 
 @torch.no_grad()
 def score(
-    prior: CausalTransformer,
+    prior: Prior,
     head: Head,
     codes: Tensor,
     labels: Tensor | None,
     progress: Callable[[int], None] = lambda done: None,
+    local: Tensor | None = None,
 ) -> Tensor:
     """Scores every code given the codes before it.
 
@@ -29,19 +30,20 @@ def score(
         codes: (n, N) of integers.
         labels: (n,) int64, -1 for none, or None.
         progress: called with the number of sequences that are done.
+        local: (n, N, L), a condition that changes along the sequences, for networks that take one.
 
     Returns:
         -log p(code) in nats, (n, N) float64 on the CPU.
     """
     parts = []
-    for rows, chosen, parameters in _batches(prior, codes, labels):
+    for rows, chosen, parameters in _batches(prior, codes, labels, local):
         parts.append(-head.log_prob(parameters, chosen).cpu().double())
         progress(len(rows))
     return torch.cat(parts)
 
 
 @torch.no_grad()
-def costs(prior: CausalTransformer, head: Head, codes: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+def costs(prior: Prior, head: Head, codes: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
     """What each code costs and what the prior expects it to cost, from one run of it; arguments as for `score`.
 
     Returns:
@@ -54,14 +56,28 @@ def costs(prior: CausalTransformer, head: Head, codes: Tensor, labels: Tensor | 
     return torch.cat(found), torch.cat(expected)
 
 
+@torch.no_grad()
+def accuracy(prior: Prior, head: Head, codes: Tensor, labels: Tensor | None, scored: Tensor | None = None) -> float:
+    """Share of the codes (n, N) that are the most likely ones given those before them.
+
+    Arguments as for `score`, and `scored` (n, N) bool, which codes count; None if all do.
+    """
+    right = [head.log_probs(parameters).argmax(-1) == chosen for _, chosen, parameters in _batches(prior, codes, labels)]
+    counted = torch.cat(right).cpu()
+    return float((counted if scored is None else counted[scored]).double().mean())
+
+
 def _entropy(logs: Tensor) -> Tensor:
     entropy: Tensor = torch.special.entr(logs.exp()).sum(-1)
     return entropy
 
 
-def _batches(prior: CausalTransformer, codes: Tensor, labels: Tensor | None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _batches(
+    prior: Prior, codes: Tensor, labels: Tensor | None, local: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Rows, their codes (B, N) int64 and the parameters of their distributions (B, N, P), on the device of the prior."""
     size = max(1, TOKENS // codes.shape[1])
     for rows in torch.arange(len(codes)).split(size):
         chosen = codes[rows].to(prior.device, torch.int64)
-        yield rows, chosen, prior(chosen, None if labels is None else labels[rows].to(prior.device))
+        told = () if local is None else (local[rows].to(prior.device),)
+        yield rows, chosen, prior(chosen, None if labels is None else labels[rows].to(prior.device), *told)

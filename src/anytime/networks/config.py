@@ -33,6 +33,7 @@ class TransformerConfig:
             tokenizer has a codebook for each.
         tied: whether the output shares the token embedding.
         label_dropout: share of training samples whose label is hidden.
+        kind: tells this network from others in a YAML file.
     """
 
     layers: int = 4
@@ -54,3 +55,4 @@ class TransformerConfig:
     token_per_position: bool = False
     tied: bool = False
     label_dropout: float = 0.1
+    kind: Literal["transformer"] = "transformer"

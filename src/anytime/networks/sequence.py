@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 
@@ -28,6 +29,11 @@ class SequenceModel(Protocol[S]):
     """p(token t | tokens before t, label), as parameters for a head. S is the model's own kind of state."""
 
     length: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        ...
 
     def __call__(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
         """Parameters for every position of (B, T) tokens: (B, T, P)."""

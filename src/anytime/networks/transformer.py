@@ -19,6 +19,7 @@ from anytime.networks.block import Block
 from anytime.networks.config import TransformerConfig
 from anytime.networks.connection import Carry
 from anytime.networks.coupling import BEFORE, ChannelCoupling
+from anytime.networks.labels import hide_some, label_rows
 from anytime.networks.neighbours import Neighbours
 from anytime.networks.positions import AxialPositions, PositionLinear, sinusoids
 
@@ -119,7 +120,8 @@ class CausalTransformer(nn.Module):
 
     def forward(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
         """Parameters (B, T, P); row t is p(token t | tokens < t, label). A label of -1, or None for all, means "no label"."""
-        labels = self._hide_some(labels, len(tokens))
+        if labels is not None and self.training:
+            labels = hide_some(labels, self.config.label_dropout)
         first = self._first(labels, len(tokens))
         if first is not None and tokens.shape[1] == 1:
             return self._coupled(first[:, None], tokens, 0)
@@ -214,25 +216,12 @@ class CausalTransformer(nn.Module):
         """Embedded labels (B, 1, D)."""
         if self.label_embedding is None:
             return None
-        embedded: Tensor = self.label_embedding(self._rows(labels, batch))[:, None]
+        embedded: Tensor = self.label_embedding(label_rows(labels, batch, self.classes, self.device))[:, None]
         return embedded
 
     def _first(self, labels: Tensor | None, batch: int) -> Tensor | None:
         """Parameters of the first token (B, P), if they are not the network's."""
-        return None if self.first is None else self.first[self._rows(labels, batch)]
-
-    def _rows(self, labels: Tensor | None, batch: int) -> Tensor:
-        """Rows of a table of labels (B,): -1, or None for all, take the last one, which means "no label"."""
-        if labels is None:
-            labels = torch.full((batch,), -1, device=self.device)
-        return labels % (self.classes + 1)
-
-    def _hide_some(self, labels: Tensor | None, batch: int) -> Tensor | None:
-        """In training, replaces a share of the labels by -1, so that the unconditional model is learned as well."""
-        if labels is None or not self.training or self.label_embedding is None:
-            return labels
-        hidden = torch.rand(batch, device=labels.device) < self.config.label_dropout
-        return labels.masked_fill(hidden, -1)
+        return None if self.first is None else self.first[label_rows(labels, batch, self.classes, self.device)]
 
     def _blocks(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]

@@ -7,11 +7,12 @@ attention what N whole sequences do; it is here for comparison, and as a check t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from anytime.networks.transformer import CausalTransformer
+from anytime.networks.sequence import SequenceModel
 
 
 @dataclass
@@ -40,13 +41,17 @@ class Recomputed:
         model: whose parallel form is run.
     """
 
-    def __init__(self, model: CausalTransformer) -> None:
+    def __init__(self, model: SequenceModel[Any]) -> None:
         self.model, self.length = model, model.length
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
 
     def __call__(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
         """Parameters for every position, as the model itself gives them."""
-        parameters: Tensor = self.model(tokens, labels)
-        return parameters
+        return self.model(tokens, labels)
 
     def init_state(self, batch: int, labels: Tensor | None = None) -> Prefix:
         """No tokens."""

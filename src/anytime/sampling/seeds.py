@@ -14,7 +14,7 @@ from torch import Tensor
 
 from anytime.errors import AnytimeError
 
-LABELS, VARIATIONS, COMPLETIONS = 1, 2, 3  # streams apart from 0, that of the codes of samples
+LABELS, VARIATIONS, COMPLETIONS, INFILLINGS = 1, 2, 3, 4  # streams apart from 0, that of the codes of samples
 
 
 def uniforms(seed: int, indices: Sequence[int], count: int, stream: int = 0) -> Tensor:

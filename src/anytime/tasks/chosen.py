@@ -1,26 +1,43 @@
-"""The images that a command is about: a split of a data set, some of it by index, labels that the model knows."""
+"""The data that a command is about: a split of a data set, some of it by index, labels that the model knows."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
 
 from anytime.data import ImageSet
+from anytime.data.series import SeriesSet
+from anytime.data.series_sets import SeriesDataConfig, open_series
 from anytime.errors import AnytimeError
 from anytime.models.model import Model
-from anytime.tasks.images import images_for
+from anytime.tasks.images import image_shape, images_for
+from anytime.tokenizers.series import SeriesTokenizer
 
 PART = re.compile(r"(\d{1,7})(?:([-*])(\d{1,7}))?", re.ASCII)
 
 
-def open_split(model: Model, name: str | None, split: str, root: str | Path | None = None) -> ImageSet:
-    """Opens a split of a data set, by default of the one that the model was trained on.
+def open_data(model: Model, name: str | None, split: str, root: str | Path | None = None) -> ImageSet | SeriesSet:
+    """Opens a split of a data set of the model's kind, images or series, by default of its own.
 
     Raises:
         AnytimeError: there is no such data set, or the model does not say which is its own.
     """
+    if not isinstance(model.tokenizer, SeriesTokenizer):
+        return open_split(model, name, split, root)
+    own = model.config.series or SeriesDataConfig(model.config.data)
+    return open_series(replace(own, name=name or own.name, root=str(root) if root else own.root, length=model.num_codes), split)
+
+
+def open_split(model: Model, name: str | None, split: str, root: str | Path | None = None) -> ImageSet:
+    """Opens a split of a data set of images, by default of the one that the model was trained on.
+
+    Raises:
+        AnytimeError: there is no such data set, the model does not say which is its own, or it is not of images.
+    """
+    image_shape(model)
     if not (name or model.config.data):
         raise AnytimeError(f"{model.name} does not say which data it was trained on", "Give --data NAME")
     return images_for(model, name or model.config.data, split, root)
@@ -53,6 +70,6 @@ def _expanded(part: str, text: str) -> list[int]:
     return indices
 
 
-def known_labels(model: Model, images: ImageSet) -> Tensor | None:
+def known_labels(model: Model, images: ImageSet | SeriesSet) -> Tensor | None:
     """Labels (n,) of the images, if they are of the classes that the model was trained on."""
     return images.labels if model.classes and list(images.classes) == model.config.classes else None

@@ -68,7 +68,7 @@ def complete_to_files(
         AnytimeError: the model is not of raw bytes, or something is out of range.
     """
     offset = offset_of(model, offset)
-    chosen = images.images[torch.tensor(indices)]
+    chosen = images.pixels(torch.tensor(indices))
     codes = model.tokenizer.encode(chosen).cpu()
     told = _labels(model, images, indices, labels)
     drawn_by = model.recomputing() if form == "recompute" else model

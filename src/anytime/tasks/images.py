@@ -5,15 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from anytime.data import ImageSet, open_images
+from anytime.errors import AnytimeError
 from anytime.models.model import Model
+from anytime.tokenizers.series import SeriesTokenizer
 
 
 def images_for(model: Model, name: str, split: str, root: str | Path | None = None) -> ImageSet:
     """Opens a split of a data set; images of another size are resized to the model's, as in training.
 
     Raises:
-        AnytimeError: there is no such data set, or it cannot be read.
+        AnytimeError: there is no such data set, it cannot be read, or the model is not of images.
     """
-    _, height, width = model.tokenizer.image
+    _, height, width = image_shape(model)
     # Resizing gives squares only: for other models the pictures have to be of the right size already.
-    return open_images(name, split, root, size=height if height == width else None)
+    return open_images(name, split, root, size=height if height == width else None).whole()
+
+
+def image_shape(model: Model) -> tuple[int, int, int]:
+    """(C, H, W) of a model's images.
+
+    Raises:
+        AnytimeError: the model is of series.
+    """
+    if isinstance(model.tokenizer, SeriesTokenizer):
+        raise AnytimeError(f"{model.name} is a model of series, not of images", f"Use: anytime forecast {model.name}")
+    return model.tokenizer.image

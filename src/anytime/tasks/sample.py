@@ -17,18 +17,21 @@ import torch
 from numpy.typing import NDArray
 
 from anytime.errors import AnytimeError
-from anytime.files import write_arrays, write_json
+from anytime.files import write_arrays, write_json, write_sound, write_text
 from anytime.models.drawing import BATCH
 from anytime.models.given import Labels
 from anytime.models.model import Model
 from anytime.models.samples import Samples
+from anytime.pictures.series import save_series
 from anytime.pictures.sheet import channels_first, save_sheet
 from anytime.sampling.budget import one_length
 from anytime.sampling.filters import Filters
 from anytime.tasks.progress import InImages, in_images, unheard
 from anytime.tokenizers.pixels import Pixels
+from anytime.tokenizers.series import SeriesTokenizer
 
 MOST_SHOWN = 64
+MOST_LINES = 12
 KEPT = ("model", "codes", "lengths", "labels", "seed", "indices", "stream", "step_ms", "filters")
 
 
@@ -116,16 +119,18 @@ def longest(model: Model, budgets: Sequence[int | float]) -> int | float:
 def write_samples(model: Model, samples: Samples, budgets: Sequence[int | float], folder: Path) -> dict[str, Any]:
     """Writes samples and their prefixes at `budgets` as PNG, NPZ and JSON; returns the content of the JSON."""
     arrays, rows, columns = _arrays(model, samples), [], []
+    lengths: list[int] = []
     for budget in budgets:
         k = min(one_length(budget, model.num_codes), samples.codes.shape[1])
         started = time.perf_counter()
         data = model.decode(samples.codes[:, :k])
         prior_ms = sum(samples.step_ms[:k])
+        lengths.append(k)
         rows.append({"budget": budget, "codes": k, "prior_ms": prior_ms, "decode_ms": 1000 * (time.perf_counter() - started)})
         arrays[f"samples_{budget}"] = data
         columns.append(data[:MOST_SHOWN])
     write_arrays(folder / "samples.npz", arrays)
-    save_sheet(folder / "samples.png", *_layout(columns, [f"k={row['codes']}" for row in rows]))
+    _picture(model, columns, lengths, folder)
     report = {
         "model": model.name,
         "n": len(samples),
@@ -135,6 +140,20 @@ def write_samples(model: Model, samples: Samples, budgets: Sequence[int | float]
     }
     write_json(folder / "samples.json", report)
     return report
+
+
+def _picture(model: Model, columns: list[NDArray[Any]], codes: list[int], folder: Path) -> None:
+    """Pictures as a sheet, a column for each number of codes; series of the largest as lines, and as a table or as sounds."""
+    if not isinstance(model.tokenizer, SeriesTokenizer):
+        save_sheet(folder / "samples.png", *_layout(columns, [f"k={k}" for k in codes]))
+        return
+    series, rate = columns[codes.index(max(codes))], model.tokenizer.config.rate
+    save_series(folder / "samples.png", series[:MOST_LINES], rate, [str(row) for row in range(len(series[:MOST_LINES]))])
+    if rate:
+        for row, sound in enumerate(series):
+            write_sound(folder / "sounds" / f"{row:03d}.wav", sound, rate)
+    else:
+        write_text(folder / "samples.csv", "\n".join(",".join(f"{value:.9g}" for value in row) for row in series) + "\n")
 
 
 def read_samples(path: Path, model: Model) -> Samples:

@@ -15,18 +15,21 @@ from typing import Any
 from torch import Tensor
 
 from anytime.data import ImageSet
+from anytime.data.series import SeriesSet
 from anytime.errors import AnytimeError
 from anytime.files import write_json, write_text
+from anytime.heads.logistic import LEVELS
 from anytime.models.model import Model
 from anytime.models.scoring import score
 from anytime.tasks.chosen import known_labels
 from anytime.tasks.progress import InImages, unheard
 from anytime.tokenizers.pixels import Pixels
+from anytime.tokenizers.series import SeriesTokenizer
 
 
 def score_to_files(
     model: Model,
-    images: ImageSet,
+    images: ImageSet | SeriesSet,
     folder: Path,
     *,
     limit: int | None = None,
@@ -34,7 +37,7 @@ def score_to_files(
     skip_first: bool = False,
     progress: InImages = unheard,
 ) -> dict[str, Any]:
-    """Scores images and writes score.csv, a row an image, and score.json.
+    """Scores images or series and writes score.csv, a row each, and score.json.
 
     Args:
         model: what scores.
@@ -49,15 +52,17 @@ def score_to_files(
         What score.json holds.
 
     Raises:
-        AnytimeError: the limit is below one, or the images are not of the model's shape.
+        AnytimeError: the limit is below one, or the data are not of the model's kind or shape.
     """
     if limit is not None:
         images = _first(images, limit)
     labels = known_labels(model, images) if with_labels else None
-    codes = model.tokenizer.encode(images.images)
+    codes = codes_of(model, images)
     count = len(images)
     bits = score(model.prior, model.head, codes, labels, lambda done: progress(done, count)) / math.log(2)
     counted = bits[:, 1:] if skip_first else bits
+    if isinstance(images, SeriesSet) and images.scored is not None:
+        counted = counted.where(images.scored[:, -counted.shape[1] :], float("nan"))
     _write_rows(folder / "score.csv", images, counted)
     report = {
         "model": model.name,
@@ -65,34 +70,56 @@ def score_to_files(
         "split": images.split,
         "images": count,
         "given_labels": labels is not None,
-        **_summary(bits, counted, "bytes" if isinstance(model.tokenizer, Pixels) else "codes"),
+        **_summary(bits, counted, _unit(model)),
     }
     write_json(folder / "score.json", report)
     return report
 
 
-def _first(images: ImageSet, limit: int) -> ImageSet:
+def _unit(model: Model) -> str:
+    """What a dimension is: only bytes are comparable between models."""
+    if isinstance(model.tokenizer, SeriesTokenizer):
+        return "steps"
+    if not isinstance(model.tokenizer, Pixels):
+        return "codes"
+    return "bytes" if model.tokenizer.codebook_size == LEVELS else "levels"
+
+
+def codes_of(model: Model, data: ImageSet | SeriesSet) -> Tensor:
+    """Codes (n, N) of images or series.
+
+    Raises:
+        AnytimeError: the data are not of the model's kind or shape.
+    """
+    if isinstance(data, SeriesSet) and isinstance(model.tokenizer, SeriesTokenizer):
+        return model.tokenizer.encode(data.values)
+    if isinstance(data, ImageSet) and not isinstance(model.tokenizer, SeriesTokenizer):
+        return model.tokenizer.encode(data.images)
+    raise AnytimeError(f"{data.name} is not the kind of data that {model.name} is a model of")
+
+
+def _first(data: ImageSet | SeriesSet, limit: int) -> ImageSet | SeriesSet:
     if limit < 1:
-        raise AnytimeError(f"cannot score {limit} images", "Choose --limit 1 or more")
-    return images.subset(range(min(limit, len(images))))
+        raise AnytimeError(f"cannot score {limit} samples", "Choose --limit 1 or more")
+    return data.subset(range(min(limit, len(data))))
 
 
 def _summary(bits: Tensor, counted: Tensor, of: str) -> dict[str, Any]:
-    """Means over the images, (n, N) bits of each code and those of them that count."""
-    each = counted.mean(1)
+    """Means over the data, (n, N) bits of each code and those of them that count, nan for the others."""
+    each = counted.nanmean(1)
     return {
         "of": of,
         "dims": counted.shape[1],
-        "bits_per_image": float(counted.sum(1).mean()),
-        "bits_per_dim": float(each.mean()),
+        "bits_per_image": float(counted.nansum(1).mean()),
+        "bits_per_dim": float(counted.nanmean()),
         "standard_error": float(each.std() / math.sqrt(len(each))) if len(each) > 1 else None,
         f"bits_per_dim_without_first_{of[:-1]}": float(bits[:, 1:].mean()),
     }
 
 
-def _write_rows(path: Path, images: ImageSet, bits: Tensor) -> None:
+def _write_rows(path: Path, images: ImageSet | SeriesSet, bits: Tensor) -> None:
     """A row an image: its index in the split, its label if it has one, its bits in all and for each dimension."""
-    totals, means = bits.sum(1).tolist(), bits.mean(1).tolist()
+    totals, means = bits.nansum(1).tolist(), bits.nanmean(1).tolist()
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     labelled = images.labels is not None

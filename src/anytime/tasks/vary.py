@@ -19,7 +19,7 @@ from anytime.errors import AnytimeError
 from anytime.files import write_arrays
 from anytime.models.model import Model
 from anytime.pictures.sheet import channels_first, channels_last, save_sheet
-from anytime.tasks.images import images_for
+from anytime.tasks.images import image_shape, images_for
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def from_data(model: Model, name: str, index: int, root: str | None = None) -> O
     images = images_for(model, name, "validation", root)
     if not 0 <= index < len(images):
         raise AnytimeError(f"{name} has no validation image {index}", f"Choose 0 to {len(images) - 1}")
-    chosen = images.images[index : index + 1]
+    chosen = images.pixels(slice(index, index + 1))
     label = int(images.labels[index]) if images.labels is not None and model.classes else None
     return Original(model.tokenizer.encode(chosen), channels_last(chosen.numpy()), label)
 
@@ -63,7 +63,7 @@ def from_file(model: Model, path: Path) -> Original:
     Raises:
         AnytimeError: it cannot be read.
     """
-    channels, height, width = model.tokenizer.image
+    channels, height, width = image_shape(model)
     if height != width:
         raise AnytimeError(f"{model.name} is of {height}x{width} images; pictures are cropped to squares only")
     chosen = decode_picture(path, channels == 1, height)[None]

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from anytime.errors import AnytimeError
 from anytime.networks.plain import PlainDecoder, PlainEncoder
-from anytime.networks.residual import GROUPS, ResidualDecoder, ResidualEncoder
+from anytime.networks.residual import GROUPS, LengthModulation, ResidualDecoder, ResidualEncoder
 from anytime.tokenizers.checks import check_codes, check_images
 from anytime.tokenizers.codebook import Codebook, Quantizer
 from anytime.tokenizers.truncation import Truncation
@@ -45,6 +45,7 @@ class OrderedVQConfig:
             codebook and the commitment loss one scale throughout training.
         per_position_codebook: a codebook for each code instead of a shared one.
         dropped: what the decoder sees for a missing code: "zeros" or a learned "mask".
+        length_modulation: the residual decoder is told how many codes it has; see `LengthModulation`.
         commitment: beta, weight of the commitment loss.
         decay: of the moving averages that learn the codebook.
         ordered: nested dropout in training; without it the codes are all kept (the unordered ablation).
@@ -66,6 +67,7 @@ class OrderedVQConfig:
     standardize: bool = True
     per_position_codebook: bool = False
     dropped: Literal["zeros", "mask"] = "zeros"
+    length_modulation: bool = False
     commitment: float = 0.25
     decay: float = 0.95
     ordered: bool = True
@@ -93,6 +95,8 @@ class OrderedVQ(nn.Module):
                 f"images of {image[1]}x{image[2]} cannot be coded at stride {stride}",
                 "The stride is a power of two that divides both sides: change it or resize the images",
             )
+        if plain and config.length_modulation:
+            raise AnytimeError("the plain network knows no length modulation", "Take network: residual, or leave it out")
         if not plain and (config.width < GROUPS or config.width % GROUPS):
             raise AnytimeError(f"a tokenizer cannot have width {config.width}", f"The width is a multiple of {GROUPS}")
         self.map = (image[1] // stride, image[2] // stride)
@@ -103,7 +107,8 @@ class OrderedVQ(nn.Module):
             config.truncation.probabilities(self.num_codes)
         self.code_dimension = features if spatial else self.map[0] * self.map[1]
         cells = self.map[0] * self.map[1]
-        self.encoder, self.decoder = _networks(config, image[0], features, cells if config.mixing else 0)
+        sizes = cells if config.mixing else 0, self.num_codes if config.length_modulation else 0
+        self.encoder, self.decoder = _networks(config, image[0], features, *sizes)
         for part in (self.encoder, self.decoder):  # the layout in which CPU and GPU convolve faster; values are the same
             part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.codebook = Codebook(config.codebook_size, self.code_dimension, self.num_codes if config.per_position_codebook else 1)
@@ -149,6 +154,13 @@ class OrderedVQ(nn.Module):
         vectors, codes, loss = quantizer(z.float(), kept)
         return self.render(vectors, kept), codes, loss
 
+    def interpolate_lengths(self, *laws: Truncation) -> None:
+        """Lets the decoder draw lengths well that these laws, under which it was trained, never drew; see `LengthModulation`."""
+        drawn = {self.num_codes} | {k + 1 for law in laws for k in law.probabilities(self.num_codes).nonzero()[:, 0].tolist()}
+        for module in self.decoder.modules():
+            if isinstance(module, LengthModulation):
+                module.interpolate(sorted(drawn))
+
     def vectors(self, images: Tensor) -> Tensor:
         """What is quantised: floats (B, C, H, W) in [0, 1] -> (B, N, D)."""
         images = images.contiguous(memory_format=torch.channels_last)
@@ -165,7 +177,7 @@ class OrderedVQ(nn.Module):
         spatial = self.config.quantization == "spatial"
         pattern = "b (h w) d -> b d h w" if spatial else "b n (h w) -> b n h w"
         maps = rearrange(vectors, pattern, h=height, w=width).contiguous(memory_format=torch.channels_last)
-        images: Tensor = self.decoder(maps)
+        images: Tensor = self.decoder(maps, kept.sum(1)) if self.config.length_modulation else self.decoder(maps)
         return (images + 1) / 2 if self.config.network == "plain" else images
 
     def prepare(self, images: Tensor) -> Tensor:
@@ -185,11 +197,11 @@ class OrderedVQ(nn.Module):
         return truncation.draw(self.num_codes, batch)
 
 
-def _networks(config: OrderedVQConfig, channels: int, features: int, cells: int) -> tuple[nn.Module, nn.Module]:
+def _networks(config: OrderedVQConfig, channels: int, features: int, cells: int, lengths: int) -> tuple[nn.Module, nn.Module]:
     if config.network == "plain":
         widths = tuple(config.plain_widths)
         return PlainEncoder(channels, features, widths), PlainDecoder(channels, features, widths)
     return (
         ResidualEncoder(channels, features, config.width, config.encoder_blocks, config.stride, cells),
-        ResidualDecoder(channels, features, config.width, config.decoder_blocks, config.stride, cells),
+        ResidualDecoder(channels, features, config.width, config.decoder_blocks, config.stride, cells, lengths),
     )

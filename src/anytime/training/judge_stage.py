@@ -20,8 +20,8 @@ def make_judge(run: Run, recipe: ClassifierRecipe) -> Path:
     classifier = new_classifier(config)
     check_shares("fit", recipe.fit, len(images), trainer.fabric.world_size)
     run.begin()
-    trainer.fit("classifier", ClassifierObjective(classifier, data["validation"], recipe.shift), images, recipe.fit)
+    trainer.fit("classifier", ClassifierObjective(classifier, data["validation"].whole(), recipe.shift), images, recipe.fit)
     if run.first:
-        real = gaussian(features_of(classifier.eval(), data["validation"].images))
+        real = gaussian(features_of(classifier.eval(), data["validation"].whole().images))
         save_judge(Judge(classifier, real), config, run.folder / "judge")
     return run.folder / "judge"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anytime.data import ImageSet
+from anytime.data import Images
 from anytime.models.config import ModelConfig
 from anytime.models.directory import save
 from anytime.models.model import Model
@@ -42,7 +42,7 @@ def _check(trainer: Trainer, recipe: Recipe, size: int) -> None:
         check_shares(name, getattr(recipe, name), size, trainer.fabric.world_size)
 
 
-def _model(recipe: Recipe, data: ImageSet) -> Model:
+def _model(recipe: Recipe, data: Images) -> Model:
     """The untrained model of a recipe."""
     tokenizer = OrderedVQ(recipe.tokenizer, data.shape)
     if recipe.polish.steps and recipe.tokenizer.ordered:
@@ -59,10 +59,10 @@ def _model(recipe: Recipe, data: ImageSet) -> Model:
     return Model(config, tokenizer, make_prior(config, tokenizer))
 
 
-def _fit_tokenizer(trainer: Trainer, recipe: Recipe, model: Model, data: dict[str, ImageSet]) -> None:
-    variance = float((data["train"].images[:5000] / 255).var(dim=0).mean())
+def _fit_tokenizer(trainer: Trainer, recipe: Recipe, model: Model, data: dict[str, Images]) -> None:
+    variance = float((data["train"].first(5000) / 255).var(dim=0).mean())
     assert isinstance(model.tokenizer, OrderedVQ)
-    objective = AutoencoderObjective(model.tokenizer, data["validation"].images[:JUDGED], variance)
+    objective = AutoencoderObjective(model.tokenizer, data["validation"].first(JUDGED), variance)
     ordering = objective.truncation
     polishing = recipe.polish_truncation if ordering else None
     for name, stage, truncation in (
@@ -72,10 +72,13 @@ def _fit_tokenizer(trainer: Trainer, recipe: Recipe, model: Model, data: dict[st
     ):
         objective.truncation, objective.jitter = truncation, stage.jitter
         trainer.fit(name, objective, data["train"], stage)
+    if ordering:
+        laws = [law for stage, law in ((recipe.order, ordering), (recipe.polish, polishing)) if stage.steps and law]
+        model.tokenizer.interpolate_lengths(*laws)
     model.tokenizer.eval()
 
 
-def _fit_prior(trainer: Trainer, recipe: Recipe, model: Model, data: dict[str, ImageSet]) -> None:
+def _fit_prior(trainer: Trainer, recipe: Recipe, model: Model, data: dict[str, Images]) -> None:
     """Codes the data once, with the tokenizer that will be saved, and trains the prior on that."""
     model.tokenizer.to(trainer.fabric.device)  # it is still on the CPU if its stages were finished by an earlier run
     codes = {split: coded(model.tokenizer, images) for split, images in data.items()}

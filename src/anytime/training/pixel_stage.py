@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from anytime.data import ImageSet, open_images
+from anytime.data import Images
 from anytime.files import write_json
 from anytime.models.config import ModelConfig
 from anytime.models.directory import save
@@ -16,20 +16,24 @@ from anytime.tokenizers.pixels import Pixels
 from anytime.training.checks import check_shares
 from anytime.training.prior import CodeSet, PriorObjective, coded
 from anytime.training.recipe import PixelRecipe
-from anytime.training.run import Run, open_splits
+from anytime.training.run import Run, open_splits, opened
+from anytime.training.sequence_recipes import WaveNetRecipe
+from anytime.training.wavenet import WaveNetObjective
 
+ByteRecipe = PixelRecipe | WaveNetRecipe
+
+LEARNT = 60_000  # images of which the mean is taken
 SHOWN = (0.25, 0.5, 0.75, 1.0)  # shares of the bytes in the pictures that a run draws
 
 
-def make_pixels(run: Run, recipe: PixelRecipe) -> Path:
-    """Trains a transformer on bytes and saves it; gives the folder of the model."""
+def make_pixels(run: Run, recipe: ByteRecipe) -> Path:
+    """Trains a transformer or a WaveNet on bytes and saves it; gives the folder of the model."""
     data = open_splits(recipe.data)
     check_shares("fit", recipe.fit, len(data["train"]), run.trainer.fabric.world_size)
     model = _model(recipe, data["train"])
     run.begin()
     sets = {split: _coded(recipe, model, images) for split, images in data.items()}
-    budgets = [max(1, round(share * model.num_codes)) for share in SHOWN]
-    run.trainer.fit("fit", PriorObjective(model, _first(sets["validation"], recipe.judged), budgets), sets["train"], recipe.fit)
+    run.trainer.fit("fit", _objective(recipe, model, sets["validation"]), sets["train"], recipe.fit)
     model.prior.eval()
     if run.first:
         save(model, run.folder / "model")
@@ -37,7 +41,15 @@ def make_pixels(run: Run, recipe: PixelRecipe) -> Path:
     return run.folder / "model"
 
 
-def _model(recipe: PixelRecipe, images: ImageSet) -> Model:
+def _objective(recipe: ByteRecipe, model: Model, validation: CodeSet) -> PriorObjective:
+    judged = _first(validation, recipe.judged)
+    budgets = [max(1, round(share * model.num_codes)) for share in SHOWN]
+    if isinstance(recipe, WaveNetRecipe):
+        return WaveNetObjective(model, judged, recipe.rivals, recipe.unroll, budgets)
+    return PriorObjective(model, judged, budgets)
+
+
+def _model(recipe: ByteRecipe, images: Images) -> Model:
     """The untrained model of a recipe, whose tokenizer knows the mean image."""
     config = ModelConfig(
         name=recipe.name,
@@ -50,11 +62,11 @@ def _model(recipe: PixelRecipe, images: ImageSet) -> Model:
         sampling=recipe.sampling,
     )
     tokenizer = Pixels(recipe.tokenizer, images.shape)
-    tokenizer.learn(images.images)
+    tokenizer.learn(images.first(LEARNT))
     return Model(config, tokenizer, make_prior(config, tokenizer))
 
 
-def _coded(recipe: PixelRecipe, model: Model, images: ImageSet) -> CodeSet:
+def _coded(recipe: ByteRecipe, model: Model, images: Images) -> CodeSet:
     """Bytes, with labels if the model is to be told."""
     codes = coded(model.tokenizer, images)
     return codes if recipe.conditional else CodeSet(codes.codes, None)
@@ -64,10 +76,9 @@ def _first(codes: CodeSet, count: int) -> CodeSet:
     return CodeSet(codes.codes[:count], None if codes.labels is None else codes.labels[:count])
 
 
-def _score_test(run: Run, recipe: PixelRecipe, model: Model) -> None:
+def _score_test(run: Run, recipe: ByteRecipe, model: Model) -> None:
     """Bits a dimension of the whole test set, with and without the first byte, which published figures leave out."""
-    data = recipe.data
-    codes = _coded(recipe, model, open_images(data.name, "test", data.root, data.validation, data.size))
+    codes = _coded(recipe, model, opened(recipe.data, "test"))
     bits = score(model.prior, model.head, codes.codes, codes.labels) / math.log(2)
     report = {
         "model": recipe.name,

@@ -9,11 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from anytime.data import ImageSet
+from anytime.data import Images
 from anytime.models.model import Model
 from anytime.models.parts import Tokenizer
 from anytime.models.scoring import score
+from anytime.pictures.series import save_series
 from anytime.pictures.sheet import save_sheet
+from anytime.tokenizers.series import SeriesTokenizer
 from anytime.training.autoencoder import doubling
 from anytime.training.objective import Objective
 
@@ -26,10 +28,11 @@ class CodeSet:
     Args:
         codes: (M, N), of any integers that hold them.
         labels: (M,) int64, or None.
+        scored: (M, N) bool, which codes count; None if all do.
     """
 
-    def __init__(self, codes: Tensor, labels: Tensor | None) -> None:
-        self.codes, self.labels = codes, labels
+    def __init__(self, codes: Tensor, labels: Tensor | None, scored: Tensor | None = None) -> None:
+        self.codes, self.labels, self.scored = codes, labels, scored
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -37,16 +40,17 @@ class CodeSet:
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
         chosen = torch.tensor(indices)
         batch = {"codes": self.codes[chosen].long()}
-        return batch if self.labels is None else batch | {"label": self.labels[chosen]}
+        more = {"label": self.labels, "scored": self.scored}
+        return batch | {name: tensor[chosen] for name, tensor in more.items() if tensor is not None}
 
 
-def coded(tokenizer: Tokenizer, images: ImageSet) -> CodeSet:
+def coded(tokenizer: Tokenizer, images: Images) -> CodeSet:
     """Codes a data set, wherever the tokenizer is: what comes out lies on the CPU beside the labels.
 
     Bytes where they hold the codes: those of all pixels of a data set would take eight times the memory as int64.
     """
     kind = torch.uint8 if tokenizer.codebook_size <= 256 else torch.int64
-    return CodeSet(torch.cat([tokenizer.encode(some).cpu().to(kind) for some in images.images.split(AT_ONCE)]), images.labels)
+    return CodeSet(torch.cat([tokenizer.encode(some).cpu().to(kind) for some in images.chunks(AT_ONCE)]), images.labels)
 
 
 class PriorObjective(Objective):
@@ -67,20 +71,25 @@ class PriorObjective(Objective):
         self._model = [model]  # in a list, so that the tokenizer is no part of what is trained
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        """Mean nats a code."""
+        """Mean nats a code, of those that count."""
         parameters = self.prior(batch["codes"], batch.get("label"))
-        return -self.head.log_prob(parameters.float(), batch["codes"]).mean()
+        nats = -self.head.log_prob(parameters.float(), batch["codes"])
+        return nats[batch["scored"]].mean() if "scored" in batch else nats.mean()
 
     def evaluate(self) -> dict[str, float]:
-        """Bits an image and bits a code (for raw pixels: a dimension) on validation codes."""
-        nats = score(self.prior, self.head, self.validation.codes, self.validation.labels)
-        bits = float(nats.sum(1).mean()) / math.log(2)
-        return {"bits": bits, "bits_per_code": bits / self.prior.length}
+        """Bits a sample and bits a code (for raw pixels: a dimension) on validation codes that count."""
+        bits = score(self.prior, self.head, self.validation.codes, self.validation.labels) / math.log(2)
+        scored = self.validation.scored
+        scored = torch.ones_like(bits, dtype=torch.bool) if scored is None else scored
+        return {"bits": float(bits[scored].sum()) / len(bits), "bits_per_code": float(bits[scored].mean())}
 
     def picture(self, path: Path) -> None:
-        """Rows are samples, columns the budgets."""
+        """Rows are samples, columns the budgets; of series a line each."""
         model = Model(self._model[0].config, self._model[0].tokenizer, self.prior)
         labels = [row % model.classes for row in range(10)] if model.classes else None
         codes = model.sample(10, seed=0, labels=labels).codes.to(model.device)
+        if isinstance(model.tokenizer, SeriesTokenizer):
+            save_series(path, model.tokenizer.decode(codes).cpu().numpy(), model.tokenizer.config.rate)
+            return
         columns = [model.tokenizer.decode(codes[:, :k]) for k in self.budgets]
         save_sheet(path, torch.stack(columns, 1).cpu().numpy(), [f"k={k}" for k in self.budgets])

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,17 +19,10 @@ from anytime.tokenizers.ordered import OrderedVQConfig
 from anytime.tokenizers.pixels import PixelsConfig
 from anytime.tokenizers.truncation import Truncation
 from anytime.training.checks import check_around, check_copy, check_stage
-from anytime.training.settings import DataConfig, RunConfig, StageConfig
+from anytime.training.sequence_recipes import SeriesRecipe, WaveNetRecipe
+from anytime.training.settings import DataConfig, Plain, RunConfig, StageConfig
 
 SHIPPED = Path(__file__).parent / "recipes"
-
-
-class Plain:
-    """What all recipes can do."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain dictionaries and lists, as YAML holds them."""
-        return _plain(asdict(self))  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -177,12 +170,14 @@ class CopyRecipe(Plain):
         check_stage("fit", self.fit, images=False)
 
 
-AnyRecipe = Recipe | ClassifierRecipe | PixelRecipe | CopyRecipe
+AnyRecipe = Recipe | ClassifierRecipe | PixelRecipe | CopyRecipe | WaveNetRecipe | SeriesRecipe
 KINDS: dict[str, type[AnyRecipe]] = {
     "ordered": Recipe,
     "classifier": ClassifierRecipe,
     "pixels": PixelRecipe,
     "copy": CopyRecipe,
+    "wavenet": WaveNetRecipe,
+    "series": SeriesRecipe,
 }
 
 
@@ -242,14 +237,6 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{name}"] = value
     return flat
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """The same with lists for tuples, at any depth: YAML has no tuples."""
-    return {
-        name: _plain(value) if isinstance(value, dict) else list(value) if isinstance(value, tuple) else value
-        for name, value in values.items()
-    }
 
 
 def _first_line(error: Exception) -> str:

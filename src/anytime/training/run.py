@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from anytime.data import ImageSet, open_images
+from anytime.data import Images, open_images
 from anytime.errors import AnytimeError
 from anytime.files import write_yaml
 from anytime.training.recipe import AnyRecipe
@@ -61,9 +61,14 @@ class Run:
             write()
 
 
-def open_splits(data: DataConfig) -> dict[str, ImageSet]:
+def open_splits(data: DataConfig) -> dict[str, Images]:
     """The images to train on and those to judge by."""
-    return {split: open_images(data.name, split, data.root, data.validation, data.size) for split in SPLITS}
+    return {split: opened(data, split) for split in SPLITS}
+
+
+def opened(data: DataConfig, split: str) -> Images:
+    """One split of the images of a recipe."""
+    return open_images(data.name, split, data.root, data.validation, data.size, data.fit, data.streamed)
 
 
 def _claim(folder: Path, resume: bool) -> None:

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+class Plain:
+    """What all recipes can do."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, as YAML holds them."""
+        return _plain(asdict(self))  # type: ignore[call-overload]
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with lists for tuples, at any depth: YAML has no tuples."""
+    return {
+        name: _plain(value) if isinstance(value, dict) else list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -14,6 +30,8 @@ class DataConfig:
         name: "mnist", "cifar10", "digits", or a folder of images.
         root: where data sets lie, before $ANYTIME_DATA and the user cache are looked at.
         validation: how many training samples to set aside; None for the data set's own number.
+        fit: how an image of another shape becomes a square: its middle, all of it distorted, or all of it with a margin.
+        streamed: whether images stay on disk and are decoded when they are wanted; None for sets larger than memory only.
         size: pixels a side: larger images are averaged over blocks or resized and cropped; None leaves them as they are.
     """
 
@@ -21,6 +39,8 @@ class DataConfig:
     root: str | None = None
     validation: int | None = None
     size: int | None = None
+    fit: Literal["crop", "squash", "pad"] = "crop"
+    streamed: bool | None = None
 
 
 @dataclass(frozen=True)

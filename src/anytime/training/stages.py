@@ -10,6 +10,8 @@ from anytime.training.ordered_stages import make_ordered
 from anytime.training.pixel_stage import make_pixels
 from anytime.training.recipe import AnyRecipe, ClassifierRecipe, CopyRecipe, PixelRecipe
 from anytime.training.run import Run
+from anytime.training.sequence_recipes import SeriesRecipe, WaveNetRecipe
+from anytime.training.series_stage import make_series
 
 
 def train(recipe: AnyRecipe, folder: Path, resume: bool = False) -> Path:
@@ -22,8 +24,10 @@ def train(recipe: AnyRecipe, folder: Path, resume: bool = False) -> Path:
     run = Run(recipe, folder, resume)
     if isinstance(recipe, ClassifierRecipe):
         made = make_judge(run, recipe)
-    elif isinstance(recipe, PixelRecipe):
+    elif isinstance(recipe, PixelRecipe | WaveNetRecipe):
         made = make_pixels(run, recipe)
+    elif isinstance(recipe, SeriesRecipe):
+        made = make_series(run, recipe)
     elif isinstance(recipe, CopyRecipe):
         made = make_copy(run, recipe)
     else:

@@ -1,0 +1,18 @@
+"""Class labels as rows of a table, with one more row for "no label", so that one network is conditional and unconditional."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def label_rows(labels: Tensor | None, batch: int, classes: int, device: torch.device) -> Tensor:
+    """Rows of a table of `classes` + 1 labels, int64: -1, or None for all (B,), take the last one, which means "no label"."""
+    if labels is None:
+        labels = torch.full((batch,), -1, device=device)
+    return labels % (classes + 1)
+
+
+def hide_some(labels: Tensor, share: float) -> Tensor:
+    """Replaces a random share of the labels by -1, so that the unconditional model is learnt as well (Ho & Salimans 2022)."""
+    return labels.masked_fill(torch.rand(labels.shape, device=labels.device) < share, -1)

@@ -1,0 +1,79 @@
+"""From series or waveforms to a model of their levels, in one stage; at the end the test set is scored, once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from anytime.data.series import SeriesSet
+from anytime.data.series_sets import open_series
+from anytime.errors import AnytimeError
+from anytime.files import write_json
+from anytime.models.config import ModelConfig
+from anytime.models.directory import save
+from anytime.models.model import Model
+from anytime.models.parts import make_prior
+from anytime.models.scoring import accuracy, score
+from anytime.tokenizers.series import SeriesTokenizer
+from anytime.training.checks import check_shares
+from anytime.training.prior import CodeSet
+from anytime.training.run import SPLITS, Run
+from anytime.training.sequence_recipes import SeriesRecipe
+from anytime.training.wavenet import WaveNetObjective
+
+
+def make_series(run: Run, recipe: SeriesRecipe) -> Path:
+    """Trains a WaveNet on series and saves it; gives the folder of the model."""
+    data = {split: open_series(recipe.data, split) for split in SPLITS}
+    check_shares("fit", recipe.fit, len(data["train"]), run.trainer.fabric.world_size)
+    model = _model(recipe, data["train"])
+    run.begin()
+    judged = _coded(model, data["validation"].subset(range(min(recipe.judged, len(data["validation"])))))
+    objective = WaveNetObjective(model, judged, recipe.rivals, recipe.unroll)
+    run.trainer.fit("fit", objective, _coded(model, data["train"]), recipe.fit)
+    model.prior.eval()
+    if run.first:
+        save(model, run.folder / "model")
+        write_json(run.folder / "test.json", _test(recipe, model))
+    return run.folder / "model"
+
+
+def _model(recipe: SeriesRecipe, series: SeriesSet) -> Model:
+    """The untrained model of a recipe, whose tokenizer knows the range of the training values."""
+    if recipe.conditional and not series.classes:
+        raise AnytimeError(f"the series of {recipe.data.name} have no classes", "Leave conditional out")
+    config = ModelConfig(
+        name=recipe.name,
+        image=[],
+        tokenizer=replace(recipe.tokenizer, length=series.length, rate=series.rate),
+        prior=recipe.network,
+        classes=list(series.classes) if recipe.conditional else [],
+        data=recipe.data.name,
+        sampling=recipe.sampling,
+        series=recipe.data,
+    )
+    tokenizer = SeriesTokenizer(replace(recipe.tokenizer, length=series.length, rate=series.rate))
+    tokenizer.learn(series.values if series.scored is None else series.values[series.scored])
+    return Model(config, tokenizer, make_prior(config, tokenizer))
+
+
+def _coded(model: Model, series: SeriesSet) -> CodeSet:
+    """Levels, what of them counts, and labels if the model is to be told."""
+    codes = model.tokenizer.encode(series.values).cpu()
+    codes = codes.byte() if model.tokenizer.codebook_size <= 256 else codes
+    return CodeSet(codes, series.labels if model.classes else None, series.scored)
+
+
+def _test(recipe: SeriesRecipe, model: Model) -> dict[str, object]:
+    """Bits a step of the test set and how often the most likely level is the true one, over the values that count."""
+    codes = _coded(model, open_series(recipe.data, "test"))
+    bits = score(model.prior, model.head, codes.codes, codes.labels) / math.log(2)
+    counted = bits if codes.scored is None else bits[codes.scored]
+    return {
+        "model": recipe.name,
+        "series": len(codes),
+        "steps": counted.numel(),
+        "bits_per_step": float(counted.mean()),
+        "accuracy": accuracy(model.prior, model.head, codes.codes, codes.labels, codes.scored),
+    }
