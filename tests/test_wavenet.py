@@ -7,10 +7,12 @@ import torch
 
 from anytime.errors import AnytimeError
 from anytime.heads.categorical import Categorical
+from anytime.models.scoring import score
 from anytime.networks.gated import GatedLayer
 from anytime.networks.taps import causal_taps
 from anytime.networks.wavenet import WaveNet, WaveNetConfig
 from anytime.sampling.decode import Decoding
+from anytime.sampling.filters import Filters
 from tiny import CLASSES, ENTRIES, randomised, tiny_wavenet
 
 EXACT = {"rtol": 0, "atol": 1e-10}
@@ -149,6 +151,24 @@ def test_two_drawings_of_one_model_in_turns_do_not_disturb_each_other():
         first.advance()
         second.advance()
     assert torch.equal(first.tokens, alone[0].tokens) and torch.equal(second.tokens, alone[1].tokens)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 2.0])
+def test_a_local_condition_is_heard_in_drawing_and_scoring_alike(guidance):
+    """What is drawn greedily under a condition is what the whole sequence finds most likely under it, and under no other."""
+    network, head = tiny_wavenet(local=2), Categorical(ENTRIES)
+    local = torch.randn(3, 12, 2)
+    labels, filters = torch.tensor([0, 1, 2]), Filters(temperature=0.0, guidance=guidance)
+    decoding = Decoding(network, head, torch.zeros(6, 12, dtype=torch.float64), labels, filters, copies=2, local=local)
+    for _ in range(12):
+        decoding.advance()
+    tokens = decoding.tokens[::2]
+    assert torch.equal(tokens, decoding.tokens[1::2])
+    logits = network(tokens, labels, local)
+    logits = logits.log_softmax(-1) * guidance + network(tokens, None, local).log_softmax(-1) * (1 - guidance)
+    assert torch.equal(logits.argmax(-1), tokens)
+    nats = score(network, head, tokens, labels, local=local)
+    assert (nats.sum(1) != score(network, head, tokens, labels, local=local.flip(0)).sum(1))[[0, 2]].all()
 
 
 def test_a_step_keeps_what_it_remembers_where_it_is():

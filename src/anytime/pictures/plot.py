@@ -1,4 +1,7 @@
-"""The one way to make a plot: panels side by side, each with curves over a number, as PNG."""
+"""The one way to make a plot: panels side by side, each with curves over a number, as PNG.
+
+Plots of other kinds are drawn on the same figure, with the same colours and the same axes.
+"""
 
 from __future__ import annotations
 
@@ -54,15 +57,26 @@ class Panel:
 
 def save_curves(path: Path, panels: Sequence[Panel], title: str = "") -> None:
     """Draws panels side by side and writes them as PNG, 4.2 by 3.6 inches a panel at 160 dots an inch."""
+    figure = blank_figure(4.2 * len(panels), 3.6)
+    labels = list(dict.fromkeys(curve.label for panel in panels for curve in panel.curves))
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _draw(axes, panel, labels)
+    write_figure(path, figure, title)
+
+
+def blank_figure(width: float, height: float) -> Any:
+    """A figure of so many inches, to draw on."""
     # The object-oriented interface: no window, no global state, so a notebook or a server may call this.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.2 * len(panels), 3.6), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    labels = list(dict.fromkeys(curve.label for panel in panels for curve in panel.curves))
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        _draw(axes, panel, labels)
+    return figure
+
+
+def write_figure(path: Path, figure: Any, title: str = "") -> None:
+    """Writes a figure as PNG, 160 dots an inch."""
     if title:
         figure.suptitle(title, color=INK, fontsize=11)
     with replacing(path) as temporary:
@@ -79,7 +93,8 @@ def _draw(axes: Any, panel: Panel, labels: Sequence[str]) -> None:
     axes.set_xlabel(panel.x_label, color=INK, fontsize=9)
     axes.set_ylabel(panel.y_label, color=INK, fontsize=9)
     _scale(axes, panel)
-    _tidy(axes)
+    tidy(axes)
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
 
 
 def _scale(axes: Any, panel: Panel) -> None:
@@ -99,11 +114,10 @@ def _scale(axes: Any, panel: Panel) -> None:
         axis.set_minor_locator(NullLocator())
 
 
-def _tidy(axes: Any) -> None:
-    """Two spines, a faint grid behind, a legend without a frame."""
+def tidy(axes: Any) -> None:
+    """Two spines, a faint grid behind."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(INK)
     axes.tick_params(colors=INK, labelsize=8)
     axes.grid(color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, fontsize=8, labelcolor=INK)

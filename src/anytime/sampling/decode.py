@@ -33,7 +33,8 @@ class Decoding:
         labels: (B / copies,) int64, -1 for no label; None for an unconditional model.
         filters: guidance, temperature and the like.
         prefix: tokens that are given, (B / copies, j) int64; fed at once.
-        copies: each row of `prefix` and `labels` stands for so many consecutive rows, and its prefix is fed once for all of them.
+        local: (B / copies, N, L), a condition that changes along the sequence, for models that take one.
+        copies: each row of `prefix`, `labels` and `local` stands for so many consecutive rows; its prefix is fed once for them.
 
     Attributes:
         tokens: (B, N) int64, -1 where not drawn yet.
@@ -53,6 +54,7 @@ class Decoding:
         filters: Filters = Filters(),  # noqa: B008  (frozen)
         prefix: Tensor | None = None,
         copies: int = 1,
+        local: Tensor | None = None,
     ) -> None:
         if len(uniform) % copies:
             raise ValueError(f"{len(uniform)} rows are not {copies} copies of anything")
@@ -63,7 +65,8 @@ class Decoding:
         self._previous: Tensor | None = None
         self._parameters: Tensor | None = None
         originals = self.rows[::copies]
-        self._state = model.init_state(len(self._doubled(originals)), self._condition(labels))
+        told = () if local is None else (self._doubled(local),)
+        self._state = model.init_state(len(self._doubled(originals)), self._condition(labels), *told)
         if prefix is not None and prefix.shape[1]:
             self.position = prefix.shape[1]
             self.tokens[:, : self.position] = prefix.repeat_interleave(copies, 0)

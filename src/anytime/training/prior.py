@@ -29,10 +29,11 @@ class CodeSet:
         codes: (M, N), of any integers that hold them.
         labels: (M,) int64, or None.
         scored: (M, N) bool, which codes count; None if all do.
+        local: (M, N, L), a condition that changes along the sequences; None for networks without one.
     """
 
-    def __init__(self, codes: Tensor, labels: Tensor | None, scored: Tensor | None = None) -> None:
-        self.codes, self.labels, self.scored = codes, labels, scored
+    def __init__(self, codes: Tensor, labels: Tensor | None, scored: Tensor | None = None, local: Tensor | None = None) -> None:
+        self.codes, self.labels, self.scored, self.local = codes, labels, scored, local
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -40,7 +41,7 @@ class CodeSet:
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
         chosen = torch.tensor(indices)
         batch = {"codes": self.codes[chosen].long()}
-        more = {"label": self.labels, "scored": self.scored}
+        more = {"label": self.labels, "scored": self.scored, "local": self.local}
         return batch | {name: tensor[chosen] for name, tensor in more.items() if tensor is not None}
 
 
@@ -72,13 +73,15 @@ class PriorObjective(Objective):
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Mean nats a code, of those that count."""
-        parameters = self.prior(batch["codes"], batch.get("label"))
+        told = [batch["local"]] if "local" in batch else []
+        parameters = self.prior(batch["codes"], batch.get("label"), *told)
         nats = -self.head.log_prob(parameters.float(), batch["codes"])
         return nats[batch["scored"]].mean() if "scored" in batch else nats.mean()
 
     def evaluate(self) -> dict[str, float]:
         """Bits a sample and bits a code (for raw pixels: a dimension) on validation codes that count."""
-        bits = score(self.prior, self.head, self.validation.codes, self.validation.labels) / math.log(2)
+        judged = self.validation
+        bits = score(self.prior, self.head, judged.codes, judged.labels, local=judged.local) / math.log(2)
         scored = self.validation.scored
         scored = torch.ones_like(bits, dtype=torch.bool) if scored is None else scored
         return {"bits": float(bits[scored].sum()) / len(bits), "bits_per_code": float(bits[scored].mean())}

@@ -1,0 +1,187 @@
+"""Drawing tokens while some of those after them are known: sequential importance resampling, which is approximate.
+
+A model draws in its own order, so a hidden token cannot look at a known one that comes later. Particles do it by trial: P of them
+go through the sequence for each draw. A hidden token is drawn from the model; a known one is put in, and multiplies the weight
+of its particle by its probability. Where few particles hold most of the weight, these are copied and others dropped, and in the
+end one is picked by its weight. This is the bootstrap filter of Gordon, Salmond & Smith 1993 ("Novel approach to
+nonlinear/non-Gaussian Bayesian state estimation"); Doucet & Johansen 2009 ("A tutorial on particle filtering and smoothing:
+fifteen years later") explain it. As P grows, what is picked comes to be distributed as p(hidden | known). With P = 1 it is drawn
+as if the known tokens after it were not there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from anytime.heads import Head
+from anytime.heads.categorical import Categorical
+from anytime.networks.sequence import SequenceModel
+from anytime.sampling.filters import Filters
+
+POOR = 0.5  # particles are resampled when their effective number falls below this share of them
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Tokens of which the hidden ones were drawn, F draws.
+
+    Attributes:
+        tokens: (F, T) int64.
+        log_likelihood: an estimate of log p(known tokens), nats, (F,) float64. Its exponential is right on average.
+        sizes: how many of the P particles are in effect, each time that a run of known tokens ended after hidden ones,
+            (F, runs) float64 in 1..P.
+        resamplings: how many times particles were copied and dropped, (F,) int64.
+    """
+
+    tokens: Tensor
+    log_likelihood: Tensor
+    sizes: Tensor
+    resamplings: Tensor
+
+
+@torch.inference_mode()
+def fill(
+    model: SequenceModel[Any],
+    head: Head,
+    known: Tensor,
+    uniform: Tensor,
+    labels: Tensor | None = None,
+    filters: Filters = Filters(),  # noqa: B008  (frozen)
+    progress: Callable[[], None] = lambda: None,
+) -> Filled:
+    """Draws the hidden tokens among known ones.
+
+    Args:
+        model: p(token t | tokens before t, label).
+        head: the distribution of one token.
+        known: (F, T) int64, -1 where hidden: at the same places in every row, and not at the last.
+        uniform: numbers in [0, 1), (F, T + 1, 1 + P) float64. Those of place t resample the particles before it, and draw its
+            token for each of them; the first of place T picks a particle.
+        labels: (F,) int64, -1 for none, or None.
+        filters: of what is drawn. The weights are the model's own probabilities of what is known.
+        progress: called after each token.
+    """
+    hidden = (known[0] < 0).tolist()
+    first = hidden.index(True)
+    particles = Particles(model, head, known, labels, filters)
+    for position, here in enumerate(hidden):
+        if position == first:
+            particles.spread(uniform.shape[2] - 1)
+        elif here and not hidden[position - 1]:
+            particles.resample(uniform[:, position, 0])
+        particles.advance(position, uniform[:, position, 1:] if here else None)
+        progress()
+    return particles.pick(uniform[:, -1, 0])
+
+
+class Particles:
+    """Partial sequences for each of F draws: one until something is hidden, for all would be the same, and then P.
+
+    Args:
+        model: see `fill`.
+        head: see `fill`.
+        known: see `fill`.
+        labels: see `fill`.
+        filters: see `fill`.
+
+    Attributes:
+        tokens: (F, P, T) int64, -1 where not drawn yet.
+        log_weights: (F, P) float64, nats; the logarithm of their mean estimates log p(known tokens so far).
+    """
+
+    def __init__(self, model: SequenceModel[Any], head: Head, known: Tensor, labels: Tensor | None, filters: Filters) -> None:
+        self.model, self.head, self.filters = model, head, filters
+        self.tokens = known[:, None]
+        self.log_weights = torch.zeros(len(known), 1, dtype=torch.float64, device=known.device)
+        self.sizes: list[Tensor] = []
+        self.resamplings = torch.zeros(len(known), dtype=torch.int64, device=known.device)
+        self._previous: Tensor | None = None
+        # With guidance every particle runs twice: all of them with their labels, then all without.
+        self._runs = 2 if filters.guided else 1
+        if labels is not None and filters.guided:
+            labels = torch.cat([labels, torch.full_like(labels, -1)])
+        self._state = model.init_state(self._runs * len(known), labels)
+
+    def spread(self, count: int) -> None:
+        """Makes so many particles of the one that each draw has."""
+        draws = len(self.tokens)
+        self._choose(torch.zeros(draws, count, dtype=torch.int64, device=self.tokens.device))
+        self.log_weights = self.log_weights.repeat(1, count)
+
+    def advance(self, position: int, uniform: Tensor | None) -> None:
+        """Takes in the token of a place: a known one, or one that is drawn with `uniform` numbers (F, P)."""
+        previous = None if self._previous is None else self._previous.repeat(self._runs)
+        parameters = self.model.step(previous, self._state)
+        if uniform is None:
+            self._weigh(parameters[: self.log_weights.numel()], self.tokens[:, :, position])
+        else:
+            self.tokens[:, :, position] = self._draw(parameters, uniform.flatten()).view(uniform.shape)
+        self._previous = self.tokens[:, :, position].flatten()
+
+    def resample(self, uniform: Tensor) -> None:
+        """Copies and drops particles of those draws that need it, with one number (F,) for each draw."""
+        weights, sizes = self._measure()
+        count = weights.shape[1]
+        poor = sizes < POOR * count
+        if not bool(poor.any()):
+            return
+        stay = torch.arange(count, device=poor.device)
+        self._choose(torch.where(poor[:, None], systematic(weights, uniform), stay))
+        self.log_weights = torch.where(poor[:, None], self._log_mean()[:, None], self.log_weights)
+        self.resamplings += poor
+
+    def pick(self, uniform: Tensor) -> Filled:
+        """Picks a particle of each draw by the weights, with one number (F,) each."""
+        self._measure()
+        chosen = Categorical(self.log_weights.shape[1]).sample(self.log_weights, uniform)
+        tokens = self.tokens[torch.arange(len(chosen), device=chosen.device), chosen]
+        return Filled(tokens, self._log_mean(), torch.stack(self.sizes, dim=1), self.resamplings)
+
+    def _weigh(self, parameters: Tensor, tokens: Tensor) -> None:
+        log_probs = self.head.log_prob(parameters, tokens.flatten()).double()
+        self.log_weights += log_probs.view_as(self.log_weights)
+
+    def _draw(self, parameters: Tensor, uniform: Tensor) -> Tensor:
+        """A token a particle. Filters work on the probabilities of all tokens, which only some heads put out as such."""
+        if not self.filters.active or isinstance(self.head, Categorical):
+            return self.head.sample(self.filters(parameters), uniform)
+        return Categorical(self.head.vocabulary).sample(self.filters(self.head.log_probs(parameters)), uniform)
+
+    def _measure(self) -> tuple[Tensor, Tensor]:
+        """Normalised weights W (F, P), and the particles in effect, 1 / sum of W^2, (F,)."""
+        weights = self.log_weights.softmax(1)
+        self.sizes.append(1 / weights.square().sum(1))
+        return weights, self.sizes[-1]
+
+    def _log_mean(self) -> Tensor:
+        return self.log_weights.logsumexp(1) - math.log(self.log_weights.shape[1])
+
+    def _choose(self, ancestors: Tensor) -> None:
+        """Each draw goes on with these of its particles: (F, any number) int64, some of them more than once."""
+        draws, count = self.tokens.shape[:2]
+        rows = (ancestors + count * torch.arange(draws, device=ancestors.device)[:, None]).flatten()
+        self.tokens = self.tokens.flatten(0, 1)[rows].unflatten(0, tuple(ancestors.shape))
+        self._previous = None if self._previous is None else self._previous[rows]
+        self._state = self._state.select(torch.cat([rows + run * draws * count for run in range(self._runs)]))
+
+
+def systematic(weights: Tensor, uniform: Tensor) -> Tensor:
+    """Systematic resampling: a particle is taken P times its weight, rounded up or down, and so often on average.
+
+    Args:
+        weights: (F, P), each row of sum one.
+        uniform: a number in [0, 1) for each row, (F,).
+
+    Returns:
+        Indices of particles in ascending order, (F, P) int64.
+    """
+    count = weights.shape[1]
+    ends = weights.cumsum(1)
+    points = (torch.arange(count, device=weights.device) + uniform[:, None]) / count * ends[:, -1:]
+    return torch.searchsorted(ends, points, right=True).clamp(max=count - 1)
