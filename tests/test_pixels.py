@@ -233,7 +233,7 @@ def many(monkeypatch) -> Model:
         now[0] += DECODE
         return decode(codes)
 
-    monkeypatch.setattr(model.prior, "step", step)
+    monkeypatch.setattr(model.drawn_by, "step", step)
     monkeypatch.setattr(model.tokenizer, "decode", decode)
     return model
 

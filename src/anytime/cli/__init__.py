@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from anytime import __version__
 from anytime.errors import AnytimeError
 
-COMMANDS = ("models", "train", "sample", "complete", "vary", "score", "evaluate", "data", "demo")
+COMMANDS = (
+    *("models", "train", "sample", "vary", "complete", "infill", "forecast", "classify", "density", "score", "evaluate", "data"),
+    "demo",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

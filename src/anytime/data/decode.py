@@ -68,7 +68,7 @@ def decode(path: Path, gray: bool, size: int | None = None, fit: Fit = "crop", c
 
     Args:
         path: the file; or, for a picture in an archive, what an error calls it.
-        gray: one channel if true, else RGB. An alpha channel is dropped.
+        gray: one channel if true, colours being converted, else RGB. An alpha channel is dropped.
         size: if given, the picture is brought to a square of this size.
         fit: how; see `fit_square`.
         content: the bytes of a picture in an archive.
@@ -77,12 +77,10 @@ def decode(path: Path, gray: bool, size: int | None = None, fit: Fit = "crop", c
         uint8 (C, H, W).
 
     Raises:
-        AnytimeError: as `read_header`, or it is in colour where it should be gray.
+        AnytimeError: as `read_header`.
     """
     with opened(path, content) as image:
         _check_depth(path, image)
-        if gray and image.mode not in GRAY_MODES:
-            raise AnytimeError(f"{path} is in colour, unlike the pictures before it", "Convert it to grayscale, or the others")
         picture = image.convert("L" if gray else "RGB")
         return to_pixels(picture if size is None else fit_square(picture, size, fit))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from anytime.data.decode import decode
+from anytime.data.decode import decode, read_header
 from anytime.data.images import Images, ImageSet
 from anytime.data.stores import Store
 from anytime.data.transforms import Fit
@@ -44,6 +44,8 @@ class Pictures:
             AnytimeError: the file is missing, corrupt, over Pillow's limit of pixels, or of another size.
         """
         path, content = self.store.picture(row)
+        if self.gray and not read_header(path, content)[0]:
+            raise AnytimeError(f"{path} is in colour, unlike the pictures before it", "Convert it to grayscale, or the others")
         image = decode(path, self.gray, self.width if self.fit else None, self.fit or "crop", content)
         if image.shape[1:] != (self.height, self.width):
             found, (first, _) = f"{image.shape[2]}×{image.shape[1]}", self.store.picture(0)

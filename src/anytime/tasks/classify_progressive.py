@@ -1,0 +1,87 @@
+"""What is known of the class after the first t codes, for every t, from one pass: log p(x_1..t | y) are its partial sums.
+
+Of a model of pixels the codes are those that come first, of ordered codes those that say most.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anytime.files import write_text
+from anytime.models.bayes import Rule
+from anytime.models.model import Model
+from anytime.pictures.plot import Curve, Panel, save_curves
+from anytime.tokenizers.ordered import OrderedVQ
+from anytime.tokenizers.pixels import Pixels
+
+PANELS = {"accuracy": "accuracy", "truth": "mean probability of the true class", "entropy_bits": "mean entropy (bits)"}
+
+
+class Course:
+    """Means over images of what is known after t = 0..N codes.
+
+    Args:
+        rule: gives the probabilities.
+        length: N.
+        filmed: of how many first images the probabilities are kept.
+        labelled: whether the true classes are known.
+
+    Attributes:
+        kept: p(y | first t codes) of the first images, (n, N + 1, Y).
+    """
+
+    def __init__(self, rule: Rule, length: int, filmed: int, labelled: bool) -> None:
+        self.rule, self.filmed, self.images = rule, filmed, 0
+        self.kept = torch.zeros(0, length + 1, len(rule.chances), dtype=torch.float64)
+        names = list(PANELS) if labelled else ["entropy_bits"]
+        self._sums = {name: torch.zeros(length + 1, dtype=torch.float64) for name in names}
+
+    def add(self, nats: Tensor, labels: Tensor | None) -> None:
+        """Takes in images with costs (B, Y, N) and classes (B,), if they are known."""
+        logs = posteriors(self.rule, nats)
+        probabilities = logs.exp()
+        self.images += len(nats)
+        self.kept = torch.cat([self.kept, probabilities[: self.filmed - len(self.kept)]])
+        self._sums["entropy_bits"] += torch.special.entr(probabilities).sum((0, 2)) / math.log(2)
+        if labels is not None:
+            self._sums["accuracy"] += (logs.argmax(-1) == labels[:, None]).sum(0)
+            self._sums["truth"] += probabilities[torch.arange(len(labels)), :, labels].sum(0)
+
+    def means(self) -> dict[str, list[float]]:
+        """What is in the files: after 0..N codes the accuracy, the mean probability of the true class, the mean entropy."""
+        return {name: (sums / self.images).tolist() for name, sums in self._sums.items()}
+
+
+def posteriors(rule: Rule, nats: Tensor) -> Tensor:
+    """log p(y | first t codes) for t = 0..N: costs (B, Y, N) -> (B, N + 1, Y)."""
+    return rule.logs(F.pad(nats.cumsum(-1), (1, 0)).transpose(1, 2))
+
+
+def write_course(course: Course, model: Model, folder: Path) -> None:
+    """Writes progressive.csv, a row for every t, and progressive.png."""
+    means = course.means()
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["t", *means])
+    writer.writerows([t, *values] for t, values in enumerate(zip(*means.values(), strict=True)))
+    write_text(folder / "progressive.csv", table.getvalue())
+    steps = torch.arange(model.num_codes + 1)
+    shared = not isinstance(model.tokenizer, OrderedVQ)
+    x = (100 * steps / model.num_codes if shared else steps).tolist()
+    x_label = f"{unit(model)} known" + (" (%)" if shared else "")
+    panels = [Panel(x_label, PANELS[name], [Curve(model.name, x, values)]) for name, values in means.items()]
+    save_curves(folder / "progressive.png", panels, f"{course.images:,} images, from their first {unit(model)}")
+
+
+def unit(model: Model) -> str:
+    """What the codes of a model are."""
+    if isinstance(model.tokenizer, Pixels):
+        return "pixels" if model.tokenizer.image[0] == 1 else "bytes"
+    return "codes" if isinstance(model.tokenizer, OrderedVQ) else "steps"

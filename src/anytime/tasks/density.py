@@ -1,0 +1,122 @@
+"""What a model finds likely, as files: bits of images, of the same turned, noised and inverted, and of foreign ones.
+
+An image's probability is that of its codes: for a model with classes, under the even mixture of all classes, so that nobody has
+to say which class a rotated digit or a landscape is of.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from anytime.data import ImageSet
+from anytime.errors import AnytimeError
+from anytime.files import write_json, write_text
+from anytime.models.bayes import image_nats
+from anytime.models.model import Model
+from anytime.pictures.histogram import save_histogram
+from anytime.pictures.sheet import save_sheet
+from anytime.tasks.density_versions import ORIGINAL, in_channels, versions
+from anytime.tasks.detection import auroc, fpr95
+from anytime.tasks.images import image_shape
+from anytime.tasks.progress import InImages, unheard
+from anytime.tokenizers.pixels import Pixels
+
+SHOWN = 10  # images in a row of the sheet
+
+
+def density_to_files(
+    model: Model,
+    images: ImageSet,
+    folder: Path,
+    *,
+    against: Sequence[ImageSet] = (),
+    seed: int = 0,
+    progress: InImages = unheard,
+) -> dict[str, Any]:
+    """Scores versions of images and foreign ones; writes density.csv, density.json, density.png and versions.png.
+
+    Args:
+        model: of images.
+        images: of the model's shape.
+        folder: where the files go.
+        against: foreign images of the model's size, no more than there are images are looked at.
+        seed: of the noise.
+        progress: see `InImages`.
+
+    Returns:
+        What density.json holds: for each version the number of images, mean and standard deviation of bits per dimension, and
+        how well the bits tell it from the originals (`auroc`, `fpr95`).
+
+    Raises:
+        AnytimeError: the model is not of images, or they are not of its shape, or foreign ones have one name.
+    """
+    channels = image_shape(model)[0]
+    made = versions(images.images, seed)
+    for each in against:
+        if each.name in made:
+            raise AnytimeError(f"{each.name} is compared twice", "Give every --against once, and none like a version")
+        made[each.name] = in_channels(each.images[: len(images)], channels)
+    bits = _bits(model, made, progress)
+    _write_rows(folder / "density.csv", bits)
+    of = ("bytes" if model.tokenizer.codebook_size == 256 else "levels") if isinstance(model.tokenizer, Pixels) else "codes"
+    report = {"model": model.name, "data": images.name, "split": images.split, "seed": seed, "of": of, "dims": model.num_codes}
+    report["versions"] = {name: _summary(bits[ORIGINAL], each) for name, each in bits.items()}
+    write_json(folder / "density.json", report)
+    title = f"What {model.name} finds likely"
+    save_histogram(
+        folder / "density.png",
+        {name: each.numpy() for name, each in bits.items()},
+        f"bits for each of {model.num_codes} {of}",
+        title,
+    )
+    _save_versions(folder / "versions.png", made)
+    return report
+
+
+def _bits(model: Model, made: Mapping[str, Tensor], progress: InImages) -> dict[str, Tensor]:
+    """Bits per dimension of each version, (n,) float64."""
+    total, found = sum(len(images) for images in made.values()), {}
+    for name, images in made.items():
+        codes = model.tokenizer.encode(images)
+        nats = image_nats(model.prior, model.head, codes, lambda done: progress(done, total))
+        found[name] = nats / (codes.shape[1] * math.log(2))
+    return found
+
+
+def _summary(original: Tensor, bits: Tensor) -> dict[str, Any]:
+    """Numbers of a version; the originals are not held against themselves."""
+    other = bits is not original
+    return {
+        "images": len(bits),
+        "bits_per_dim": float(bits.mean()),
+        "standard_deviation": float(bits.std()) if len(bits) > 1 else None,
+        "auroc": auroc(original, bits) if other else None,
+        "fpr95": fpr95(original, bits) if other else None,
+    }
+
+
+def _write_rows(path: Path, bits: Mapping[str, Tensor]) -> None:
+    """A row an image of a version: its name, the image's number, its bits per dimension."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["version", "index", "bits_per_dim"])
+    for name, each in bits.items():
+        writer.writerows([name, index, value] for index, value in enumerate(each.tolist()))
+    write_text(path, table.getvalue())
+
+
+def _save_versions(path: Path, made: Mapping[str, Tensor]) -> None:
+    """A row a version, white where it has fewer images."""
+    columns = min(SHOWN, len(made[ORIGINAL]))
+    rows = np.full((len(made), columns, *made[ORIGINAL].shape[1:]), 255, np.uint8)
+    for row, images in zip(rows, made.values(), strict=True):
+        row[: len(images)] = images[:columns].numpy()
+    save_sheet(path, rows, row_titles=list(made))
