@@ -36,7 +36,7 @@ def test_the_error_is_the_gap_of_each_bin_weighed_by_its_images():
 def test_ends_of_bins_belong_to_the_lower_one(bins):
     edges = numbers(*(index / bins for index in range(1, bins + 1)))
     assert [each.images for each in reliability(edges, edges > 0, bins)] == [1] * bins
-    assert [each.images for each in reliability(numbers(0, 0), torch.ones(2).bool(), bins)][0] == 2
+    assert next(iter(reliability(numbers(0, 0), torch.ones(2).bool(), bins))).images == 2
 
 
 def test_a_perfectly_calibrated_guesser_has_no_error_and_a_sure_fool_has_all():

@@ -19,6 +19,7 @@ from anytime.networks.wavenet import WaveNet, WaveNetConfig
 from anytime.tokenizers.series import SeriesTokenizerConfig
 from anytime.training import unroll as unrolling
 from anytime.training.prior import CodeSet, PriorObjective
+from anytime.training.recipe import load_recipe, shipped_recipes
 from anytime.training.rivals import RivalsConfig
 from anytime.training.settings import StageConfig
 from anytime.training.trainer import Trainer
@@ -301,6 +302,14 @@ def test_the_temperature_falls_to_its_end_and_a_resumed_run_goes_on_where_it_was
     assert seen[:: HORIZON - 1] == temperatures[:3] + temperatures[2:]  # the third step was not saved
     for name, value in alone.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_the_shipped_comparison_differs_in_the_unrolling_and_the_number_of_steps_alone():
+    one, several = (load_recipe(shipped_recipes()[name]).as_dict() for name in ("fourier-wavenet", "fourier-wavenet-unrolled"))
+    assert several["unroll"]["weight"] > 0 and several["fit"]["steps"] < one["fit"]["steps"]
+    for recipe in (one, several):
+        del recipe["name"], recipe["unroll"], recipe["fit"]["steps"]
+    assert one == several
 
 
 def test_weights_trained_without_unrolling_can_be_trained_on_with_it():
