@@ -202,7 +202,9 @@ def test_series_are_classified_as_well():
     model = wavenet(SeriesTokenizerConfig(20, levels=5), (), 3)
     values = torch.rand(4, 20, generator=torch.Generator().manual_seed(0)) * 2 - 1
     series = SeriesSet("sounds", "test", values, torch.tensor([0, 1, 2, 0]), ("0", "1", "2"))
-    found = classify(model, series, even_rule(model), progressive=True)
+    heard = []
+    found = classify(model, series, even_rule(model), progressive=True, progress=lambda done, total: heard.append((done, total)))
+    assert sum(done for done, _ in heard) == 4 and {total for _, total in heard} == {4}
     codes = model.tokenizer.encode(values)
     for label in range(3):
         nats = score(model.prior, model.head, codes, torch.full((4,), label)).sum(1)

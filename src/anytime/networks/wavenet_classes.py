@@ -53,7 +53,7 @@ def _convolved(layer: GatedLayer, x: Tensor, batch: int) -> Tensor:
 def _gated(z: Tensor, move: Tensor | None = None) -> Tensor:
     """tanh times sigmoid of gates (M, 2 D) that are moved by (2 D,): (M, D).
 
-    Each half is brought together first: torch's tanh and sigmoid take three times as long on memory with gaps.
+    Each half is brought together first: torch's tanh and sigmoid take twice as long on memory with gaps.
     """
     a, b = z.chunk(2, dim=1)
     if move is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from anytime.data import ImageSet
+from anytime.data.series import SeriesSet
 from anytime.files import write_json, write_text
 from anytime.pictures.confusion import save_confusion
 from anytime.pictures.plot import Curve, Panel, save_curves
@@ -103,7 +103,7 @@ def _write_course(found: Classified, folder: Path) -> list[str]:
     """What was known after every code; of images also as a film. Returns the names of the files."""
     assert found.course is not None
     write_course(found.course, found.model, folder)
-    if not isinstance(found.data, ImageSet):
+    if isinstance(found.data, SeriesSet):
         return ["progressive.csv", "progressive.png"]
     kept = found.course.kept
     labels = None if found.labels is None else found.labels[: len(kept)]

@@ -19,6 +19,7 @@ from torch import Tensor
 from anytime.data import ImageSet
 from anytime.errors import AnytimeError
 from anytime.files import write_json, write_text
+from anytime.heads.logistic import LEVELS
 from anytime.models.bayes import image_nats
 from anytime.models.model import Model
 from anytime.pictures.histogram import save_histogram
@@ -58,27 +59,42 @@ def density_to_files(
     Raises:
         AnytimeError: the model is not of images, or they are not of its shape, or foreign ones have one name.
     """
+    made = _made(model, images, against, seed)
+    bits = _bits(model, made, progress)
+    report = {
+        "model": model.name,
+        "data": images.name,
+        "split": images.split,
+        "seed": seed,
+        "of": _unit(model),
+        "dims": model.num_codes,
+        "versions": {name: _summary(bits[ORIGINAL], each) for name, each in bits.items()},
+    }
+    _write_rows(folder / "density.csv", bits)
+    write_json(folder / "density.json", report)
+    groups = {name: each.numpy() for name, each in bits.items()}
+    x_label = f"bits for each of {model.num_codes} {_unit(model)}"
+    save_histogram(folder / "density.png", groups, x_label, f"What {model.name} finds likely")
+    _save_versions(folder / "versions.png", made)
+    return report
+
+
+def _made(model: Model, images: ImageSet, against: Sequence[ImageSet], seed: int) -> dict[str, Tensor]:
+    """Versions of the images and foreign ones by name, uint8 (n, C, H, W) each."""
     channels = image_shape(model)[0]
     made = versions(images.images, seed)
     for each in against:
         if each.name in made:
             raise AnytimeError(f"{each.name} is compared twice", "Give every --against once, and none like a version")
         made[each.name] = in_channels(each.images[: len(images)], channels)
-    bits = _bits(model, made, progress)
-    _write_rows(folder / "density.csv", bits)
-    of = ("bytes" if model.tokenizer.codebook_size == 256 else "levels") if isinstance(model.tokenizer, Pixels) else "codes"
-    report = {"model": model.name, "data": images.name, "split": images.split, "seed": seed, "of": of, "dims": model.num_codes}
-    report["versions"] = {name: _summary(bits[ORIGINAL], each) for name, each in bits.items()}
-    write_json(folder / "density.json", report)
-    title = f"What {model.name} finds likely"
-    save_histogram(
-        folder / "density.png",
-        {name: each.numpy() for name, each in bits.items()},
-        f"bits for each of {model.num_codes} {of}",
-        title,
-    )
-    _save_versions(folder / "versions.png", made)
-    return report
+    return made
+
+
+def _unit(model: Model) -> str:
+    """What a dimension is: only bytes are comparable between models."""
+    if not isinstance(model.tokenizer, Pixels):
+        return "codes"
+    return "bytes" if model.tokenizer.codebook_size == LEVELS else "levels"
 
 
 def _bits(model: Model, made: Mapping[str, Tensor], progress: InImages) -> dict[str, Tensor]:

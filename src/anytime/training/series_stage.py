@@ -28,9 +28,9 @@ def make_series(run: Run, recipe: SeriesRecipe) -> Path:
     data = {split: open_series(recipe.data, split) for split in SPLITS}
     check_shares("fit", recipe.fit, len(data["train"]), run.trainer.fabric.world_size)
     model = _model(recipe, data["train"])
-    run.begin()
     judged = _coded(model, data["validation"].subset(range(min(recipe.judged, len(data["validation"])))))
     objective = WaveNetObjective(model, judged, recipe.rivals, recipe.unroll)
+    run.begin()
     run.trainer.fit("fit", objective, _coded(model, data["train"]), recipe.fit)
     model.prior.eval()
     if run.first:
