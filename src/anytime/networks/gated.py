@@ -8,8 +8,11 @@ everywhere, (T, B, C), see `taps.py`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from anytime.networks.taps import causal_taps
 
@@ -63,9 +66,40 @@ class GatedLayer(nn.Module):
 
         Nobody looks at what goes on from the last layer.
         """
-        a, b = z.split(self.gate, dim=-1)
-        h = torch.tanh(a) * torch.sigmoid(b)
+        h = gate(z)
         if self.residual is None or self.residual_bias is None:
             return x, h
         stream = x if self.input is None else x @ self.input
+        if torch.is_autocast_enabled(x.device.type):  # the stream keeps its precision, only the product is rounded
+            return stream + (h @ self.residual) + self.residual_bias, h
         return torch.addmm(stream + self.residual_bias, h, self.residual), h
+
+
+class Gate(torch.autograd.Function):
+    """tanh(a) * sigmoid(b) of (M, 2 D) = (a, b); the gradients of both halves are written side by side, nothing is padded."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        """(M, 2 D) -> (M, D)."""
+        a, b = z.chunk(2, dim=-1)
+        a, b = a.contiguous().tanh_(), b.contiguous().sigmoid_()
+        ctx.save_for_backward(a, b)
+        return a * b
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """dL/da = g s (1 - t^2), dL/db = g t s (1 - s), with t = tanh(a), s = sigmoid(b)."""
+        t, s = ctx.saved_tensors
+        to_z = gradient.new_empty(*gradient.shape[:-1], 2 * gradient.shape[-1])
+        to_a, to_b = to_z.chunk(2, dim=-1)
+        gated = gradient * s
+        torch.addcmul(gated, gated * t, t, value=-1, out=to_a)
+        torch.mul(gated.mul_(t), 1 - s, out=to_b)
+        return to_z
+
+
+def gate(z: Tensor) -> Tensor:
+    """tanh of the first half times sigmoid of the second: (M, 2 D) -> (M, D)."""
+    h: Tensor = Gate.apply(z)  # type: ignore[no-untyped-call]
+    return h
