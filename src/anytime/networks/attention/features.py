@@ -15,7 +15,7 @@ FeatureMap = Callable[[Tensor], Tensor]
 
 def elu_plus_one(x: Tensor) -> Tensor:
     """elu(x) + 1 (Katharopoulos et al. 2020, eq. 7)."""
-    return F.elu(x) + 1
+    return F.elu(x).add_(1)
 
 
 def relu_plus(x: Tensor) -> Tensor:

@@ -60,10 +60,11 @@ class LinearAttention(HeadProjection):
 
     def step(self, x: Tensor, state: LinearState, position: int) -> Tensor:
         """Feeds (B, T, D), T >= 1, after whatever the state has seen: (B, T, D)."""
-        query, key, value = (part.to(state.keys.dtype) for part in self.project(x))
+        query, key, value = self.project(x, state.keys.dtype)
         if x.shape[1] == 1 and not torch.is_grad_enabled():
             return self.merge(linear_step(self.features(query), self.features(key), value, state).to(x.dtype))
-        output, after = causal_linear(self.features(query), self.features(key), value, state)
+        with torch.autocast(x.device.type, enabled=False):
+            output, after = causal_linear(self.features(query), self.features(key), value, state)
         state.keys_values, state.keys = after.keys_values, after.keys
         return self.merge(output.to(x.dtype))
 
@@ -91,12 +92,12 @@ def causal_linear(
     """
     length = query.shape[2]
     q, k, v = (in_chunks(x, min(chunk, length)) for x in (query, key, value))
-    sums = k.transpose(-1, -2) @ v  # (B, H, n, D, M), of each chunk
+    sums, keys = k.transpose(-1, -2) @ v, k.sum(3)  # of each chunk: (B, H, n, D, M) and (B, H, n, D)
     before = exclusive_cumsum(sums) + state.keys_values[:, :, None]
+    keys_before = exclusive_cumsum(keys) + state.keys[:, :, None]
     scores = (q @ k.transpose(-1, -2)).tril()
-    numerator = scores @ v + q @ before
-    output = whole(numerator, length) / key_mass(query, key, state.keys)[..., None]
-    return output, LinearState(before[:, :, -1] + sums[:, :, -1], state.keys + key.sum(2))
+    output = (scores @ v + q @ before) / key_mass(scores, q, keys_before)
+    return whole(output, length), LinearState(before[:, :, -1] + sums[:, :, -1], keys_before[:, :, -1] + keys[:, :, -1])
 
 
 def linear_step(query: Tensor, key: Tensor, value: Tensor, state: LinearState) -> Tensor:
@@ -112,16 +113,21 @@ def read_state(query: Tensor, key: Tensor, state: LinearState) -> Tensor:
     return (query @ state.keys_values).div_(mass)
 
 
-def key_mass(query: Tensor, key: Tensor, keys: Tensor) -> Tensor:
-    """phi(q_i) . Z_i + eps, the sum of the attention's weights: (B, H, L)."""
-    mass: Tensor = (query * (key.cumsum(2) + keys[:, :, None])).sum(-1) + EPSILON
-    return mass
+def key_mass(scores: Tensor, query: Tensor, before: Tensor) -> Tensor:
+    """phi(q_i) . Z_i + eps, the sum of the attention's weights: (B, H, n, C, 1).
+
+    Args:
+        scores: of each chunk with itself, nought above the diagonal, (B, H, n, C, C).
+        query: (B, H, n, C, D).
+        before: Z before each chunk, (B, H, n, D).
+    """
+    return scores.sum(-1, keepdim=True) + query @ before[..., None] + EPSILON
 
 
 def in_chunks(x: Tensor, chunk: int) -> Tensor:
     """(B, H, L, D) to (B, H, n, chunk, D), zeros after the end; a zero key adds nothing to any sum."""
-    padded = F.pad(x, (0, 0, 0, -x.shape[2] % chunk))
-    return padded.view(*x.shape[:2], -1, chunk, x.shape[3])
+    missing = -x.shape[2] % chunk
+    return (F.pad(x, (0, 0, 0, missing)) if missing else x).unflatten(2, (-1, chunk))
 
 
 def whole(x: Tensor, length: int) -> Tensor:

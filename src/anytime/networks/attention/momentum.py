@@ -20,7 +20,16 @@ import torch
 from torch import Tensor
 
 from anytime.networks.attention.features import feature_map
-from anytime.networks.attention.linear import CHUNK, LinearState, in_chunks, init_linear_state, key_mass, read_state, whole
+from anytime.networks.attention.linear import (
+    CHUNK,
+    LinearState,
+    exclusive_cumsum,
+    in_chunks,
+    init_linear_state,
+    key_mass,
+    read_state,
+    whole,
+)
 from anytime.networks.attention.projection import HeadProjection
 
 
@@ -66,11 +75,12 @@ class MomentumAttention(HeadProjection):
 
     def step(self, x: Tensor, state: MomentumState, position: int) -> Tensor:
         """Feeds (B, T, D), T >= 1, after whatever the state has seen: (B, T, D)."""
-        query, key, value = (part.to(state.speed.dtype) for part in self.project(x))
+        query, key, value = self.project(x, state.speed.dtype)
         if x.shape[1] == 1 and not torch.is_grad_enabled():
             output = momentum_step(self.features(query), self.features(key), value, state, self.mu, self.gamma)
             return self.merge(output.to(x.dtype))
-        output, after = causal_momentum(self.features(query), self.features(key), value, state, self.mu, self.gamma)
+        with torch.autocast(x.device.type, enabled=False):
+            output, after = causal_momentum(self.features(query), self.features(key), value, state, self.mu, self.gamma)
         state.sums, state.speed = after.sums, after.speed
         return self.merge(output.to(x.dtype))
 
@@ -108,10 +118,13 @@ def causal_momentum(
     sums, speeds = scan.across(k, v, state)
     # The last chunk may be padded: zero keys add nothing, but the speed would go on; so the state is read where the text ends.
     last = length - (q.shape[2] - 1) * size
-    numerator = ((q @ k.transpose(-1, -2)) * scan.inside) @ v + q @ sums - scan.drift[1:, None] * (q @ speeds)
-    output = whole(numerator, length) / key_mass(query, key, state.sums.keys)[..., None]
+    keys = k.sum(3)
+    keys_before = exclusive_cumsum(keys) + state.sums.keys[:, :, None]
+    scores = (q @ k.transpose(-1, -2)).tril()
+    numerator = (scores * scan.inside) @ v + q @ sums - scan.drift[1:, None] * (q @ speeds)
+    output = numerator / key_mass(scores, q, keys_before)
     kept, speed = scan.advance(k[:, :, -1, :last], v[:, :, -1, :last], sums[:, :, -1], speeds[:, :, -1])
-    return output, MomentumState(LinearState(kept, state.sums.keys + key.sum(2)), speed)
+    return whole(output, length), MomentumState(LinearState(kept, keys_before[:, :, -1] + keys[:, :, -1]), speed)
 
 
 def momentum_step(query: Tensor, key: Tensor, value: Tensor, state: MomentumState, mu: float, gamma: float) -> Tensor:

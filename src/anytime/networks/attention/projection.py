@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from anytime.errors import AnytimeError
@@ -31,11 +32,14 @@ class HeadProjection(nn.Module):
         """Width of one head."""
         return self.output.in_features // self.heads
 
-    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T, D) to queries, keys and values (B, H, T, D / H)."""
+    def project(self, x: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, D) to queries, keys and values (B, H, T, D / H); if a dtype is given, of it and each in one piece of memory."""
         # Plain views: in generation, where T = 1, parsing a pattern would cost more than the attention itself.
         split = self.query_key_value(x).view(len(x), x.shape[1], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        return split[0], split[1], split[2]
+        if dtype is not None:
+            split = split.to(dtype, memory_format=torch.contiguous_format)
+        query, key, value = split.unbind()
+        return query, key, value
 
     def merge(self, heads: Tensor) -> Tensor:
         """(B, H, T, D / H) to (B, T, D)."""
