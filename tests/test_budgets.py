@@ -1,5 +1,6 @@
 """Invariant 4: a budget is a prefix. However a draw is cut short, its codes are the first of the full ones."""
 
+import gc
 import pickle
 import time
 from collections.abc import Callable
@@ -344,6 +345,35 @@ def test_variations_are_not_the_sample_that_they_vary(model):
 def test_a_budget_below_what_is_kept_is_refused(model):
     with pytest.raises(AnytimeError, match="cannot keep 4"):
         model.vary(model.sample(1).codes, 4, 2, budget=2)
+
+
+def test_a_pace_reckons_with_what_its_share_of_the_work_stays_within():
+    step, decode = Pace(), Pace(0.99)
+    for pace in (step, decode):
+        assert pace.cautious == 0
+        pace.observe(1.0)
+        assert pace.cautious == 1.0
+        for number in range(200):
+            pace.observe(0.001 if number % 50 else 0.003)  # one in fifty is late
+    assert step.cautious == pytest.approx(0.001)
+    assert decode.cautious == pytest.approx(0.003)
+
+
+def test_the_first_time_warms_up_and_is_forgotten():
+    pace = Pace(0.99)
+    for seconds in (0.5, 0.001):
+        pace.observe(seconds)
+    assert pace.cautious == 0.001
+
+
+def test_no_garbage_is_collected_before_a_deadline(model):
+    seen = []
+    for options in ({"deadline": 1e6}, {}):
+        model.sample(2, progress=lambda _: seen.append(gc.isenabled()), **options)
+    assert seen == [False] * CODES + [True] * CODES
+    with pytest.raises(ZeroDivisionError):
+        model.sample(2, deadline=1e6, progress=lambda _: 1 / 0)
+    assert gc.isenabled()
 
 
 def test_one_stall_of_the_machine_is_no_new_pace():

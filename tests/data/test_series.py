@@ -54,7 +54,7 @@ def test_what_is_not_a_set_of_series_is_refused(changes, message):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(AnytimeError, match=r"'furier'.*fourier, fsdd, PATH\.csv, PATH\.parquet, folder:PATH"):
+    with pytest.raises(AnytimeError, match=r"'furier'.*fourier, fsdd, vctk, PATH\.csv, PATH\.parquet, folder:PATH"):
         open_series(SeriesDataConfig(name="furier"), "train")
 
 

@@ -279,10 +279,10 @@ def test_validation_is_cut_from_train_if_it_has_no_folder(tmp_path):
 def test_a_folder_without_enough_sounds_or_with_a_corrupt_one_is_named(sounds, tmp_path):
     with pytest.raises(AnytimeError, match="absent is not a folder"):
         open_sounds(tmp_path / "absent", "train")
-    with pytest.raises(AnytimeError, match="holds 20 sounds, too few"):
+    with pytest.raises(AnytimeError, match="has 20 sounds, which cannot be cut into 18 for validation and 2 for test"):
         open_sounds(sounds, "train", validation=18)
     (tmp_path / "none").mkdir()
-    with pytest.raises(AnytimeError, match="none holds 0 sounds"):
+    with pytest.raises(AnytimeError, match="none holds no sounds"):
         open_sounds(tmp_path / "none", "train")
     for file in sounds.rglob("*.wav"):
         file.write_bytes(file.read_bytes()[:100])

@@ -182,6 +182,53 @@ def test_a_series_without_values_cannot_be_interpolated(write):
         values(write(table), "train", missing="interpolate")
 
 
+def covered(ahead=0):
+    """Two covariates that tell where they come from; the last rows of each series have no value yet."""
+    table = frame()
+    table["day"], table["sun"] = table["time"] % 7, -table["value"]
+    table.loc[table["time"] >= 40 - ahead, "value"] = np.nan
+    return table
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_covariates_lie_beside_their_values(write, suffix):
+    path = write(covered().sample(frac=1, random_state=0), suffix)
+    for split in SPLITS:
+        data = load_table(path, split, TableConfig(covariates=["day", "sun"]), length=4)
+        assert data.local.dtype == torch.float32
+        assert torch.equal(data.local[..., 1], -data.values) and torch.equal(data.local[..., 0], data.values % 100 % 7)
+        assert torch.equal(data.subset([1]).local, data.local[[1]])
+    assert load_table(path, "test", length=4).local is None
+
+
+def test_rows_after_the_last_value_are_the_future_and_in_no_split(write):
+    path, config = write(covered(ahead=3)), TableConfig(covariates=["sun"])
+    assert load_table(path, "test", config, length=3).values.tolist() == [[34, 35, 36], [134, 135, 136]]
+    assert [each.count for each in report_missing(path, config)] == [0, 0]
+    with pytest.raises(AnytimeError, match="lacks 6 of 80 values"):
+        load_table(path, "test", TableConfig(), length=3)
+
+
+def test_covariates_of_a_gap_lie_on_lines_as_its_values_do(write):
+    table = covered().drop(index=[7, 8])
+    config = TableConfig(missing="interpolate", covariates=["sun"])
+    assert load_table(write(table), "train", config, length=32).local[0, :, 0].tolist() == [-t for t in range(32)]
+
+
+def test_what_is_wrong_with_covariates_is_named(write):
+    table = covered().astype({"day": object})
+    with pytest.raises(AnytimeError, match=r"no column 'rain'.*table\.covariates"):
+        values(write(table), "train", covariates=["rain"])
+    table.loc[4, "day"] = None
+    with pytest.raises(AnytimeError, match=r"column 'day', row 5: the covariate is missing"):
+        values(write(table), "train", covariates=["sun", "day"])
+    table.loc[4, "day"] = "Monday"
+    with pytest.raises(AnytimeError, match=r"column 'day', row 5: 'Monday' is not a number"):
+        values(write(table), "train", covariates=["day"])
+    with pytest.raises(AnytimeError, match=r"table\.covariates name one column twice"):
+        TableConfig(covariates=["value"])
+
+
 HEAD = "time,id,value\n"
 WRONG = {
     "empty file": ("", "is empty"),

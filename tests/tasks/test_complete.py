@@ -142,7 +142,7 @@ def test_indices_are_numbers_ranges_repeats_and_lists_of_these(text, indices):
     "text", ["", "x", "1,", ",1", "1-", "-1", "4-4", "5-2", "3*0", "1.5", "1-2-3", "2*3*4", "1;2", "٣", "99999999"]
 )
 def test_an_index_that_is_none_is_refused_and_told_what_may_be(text):
-    with pytest.raises(AnytimeError, match=r"names no images\. Give 3, 0-10"):
+    with pytest.raises(AnytimeError, match=r"names no image\. Give 3, 0-10"):
         pick(DIGITS, text)
 
 

@@ -107,7 +107,7 @@ def test_a_folder_of_pictures_is_scored_in_colour(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--limit", "0"], "cannot score 0 samples"),
+        (["--limit", "0"], "the first 0 of digits"),
         (["--data", "nowhere"], "'nowhere'"),
         (["--split", "rest"], "'rest'"),
         (["--device", "nonsense"], "'nonsense'"),

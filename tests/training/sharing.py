@@ -1,11 +1,12 @@
 """Trains a tiny prior in one process or as one of several, and writes down the weights before every step.
 
-`python -m training.sharing FOLDER PROCESSES`, with tests/ on the path.
+`python -m training.sharing FOLDER PROCESSES PARTS`, with tests/ on the path.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,7 +23,7 @@ from tiny import tiny_model, tiny_prior
 STAGE = StageConfig(steps=8, batch_size=16, warmup=2, evaluate_every=4, checkpoint_every=4, eps=1e-3)
 
 
-def train(folder: Path, processes: int) -> None:
+def train(folder: Path, processes: int, accumulate: int = 1) -> None:
     """Without dropout, so that the number of processes should make no difference."""
     fabric = Fabric(accelerator="cpu", devices=processes, strategy="ddp" if processes > 1 else "auto")
     fabric.launch()
@@ -35,9 +36,10 @@ def train(folder: Path, processes: int) -> None:
     objective.register_forward_pre_hook(
         lambda module, _: seen.append(torch.nn.utils.parameters_to_vector(module.parameters()).detach().clone())
     )
-    Trainer(fabric, folder, seed=1).fit("prior", objective, CodeSet(codes, codes[:, 0] % 3), STAGE)
+    stage = replace(STAGE, accumulate=accumulate)
+    Trainer(fabric, folder, seed=1).fit("prior", objective, CodeSet(codes, codes[:, 0] % 3), stage)
     write_tensors(folder / f"process{fabric.global_rank}.safetensors", {"weights": torch.stack(seen)})
 
 
 if __name__ == "__main__":
-    train(Path(sys.argv[1]), int(sys.argv[2]))
+    train(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

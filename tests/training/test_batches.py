@@ -3,7 +3,8 @@ from itertools import chain
 import pytest
 import torch
 
-from anytime.training.batches import Batches, loader
+from anytime.errors import AnytimeError
+from anytime.training.batches import Batches, delivered, loader
 from anytime.training.prior import CodeSet
 
 SIZE, BATCH, STEPS = 23, 5, 13  # four batches an epoch, three samples left over
@@ -69,3 +70,20 @@ def test_the_loader_gives_the_named_rows_of_each_batch(workers):
     loaded = list(loader(CodeSet(codes, labels), Batches(SIZE, BATCH, 6, 1), workers))
     for rows, batch in zip(batches(steps=6), loaded, strict=True):
         assert torch.equal(batch["codes"], codes[rows]) and torch.equal(batch["label"], labels[rows])
+
+
+class Spoilt(CodeSet):
+    """Codes whose last row is on a page that cannot be read."""
+
+    def __getitems__(self, indices: list[int]) -> dict[str, torch.Tensor]:
+        if SIZE - 1 in indices:
+            raise AnytimeError("page 7 cannot be read", "Copy it again")
+        return super().__getitems__(indices)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_mistake_in_the_data_is_one_error_whichever_process_finds_it(workers):
+    spoilt = Spoilt(torch.zeros(SIZE, 2), None)
+    with pytest.raises(AnytimeError) as caught:
+        list(delivered(loader(spoilt, Batches(SIZE, BATCH, 40, 1), workers)))
+    assert str(caught.value) == "page 7 cannot be read. Copy it again"

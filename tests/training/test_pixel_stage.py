@@ -65,3 +65,12 @@ def test_a_head_that_cannot_be_is_refused_and_leaves_nothing_behind(tmp_path: Pa
     with pytest.raises(AnytimeError, match="at least one"):
         train(replace(RECIPE, head=HeadConfig(mixtures=0)), tmp_path / "run")
     assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_a_horizon_that_no_image_has_room_for_leaves_nothing_behind(tmp_path: Path) -> None:
+    recipe = load_recipe(
+        shipped_recipes()["mnist-wavenet-q2"], ["--data.name", "digits", "--unroll.weight", "1", "--unroll.horizon", "99"]
+    )
+    with pytest.raises(AnytimeError, match="99 steps cannot be unrolled"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,3 +73,13 @@ def test_a_model_of_series_is_no_model_of_images(folder, capsys):
     ):
         assert main(words) == 2
         assert "Traceback" not in capsys.readouterr().err
+
+
+def test_what_a_table_lacks_is_said_before_it_is_filled_in(waves, tmp_path, capsys):
+    lines = Path(waves).read_text().splitlines()
+    holed = tmp_path / "holed.csv"
+    holed.write_text("\n".join([*lines[:200], *lines[203:400], lines[400].split(",")[0] + ",", *lines[401:]]) + "\n")
+    words = ["train", "table-wavenet", "--data.name", str(holed), "--data.length", "48", "--out", str(tmp_path / "run"), *TINY]
+    assert main([*words, "--data.table.missing", "interpolate", "--fit.steps", "1"]) == 0
+    said = capsys.readouterr().err
+    assert "4 of 1,200 values missing (empty cells: 1, time steps without a row: 3), the first after row 199" in said

@@ -23,12 +23,14 @@ def weights_seen(folder: Path, process: int) -> torch.Tensor:
 
 
 @pytest.mark.slow
-def test_two_processes_hold_equal_weights_at_every_step_and_those_of_one_process(tmp_path):
-    command = [sys.executable, "-m", "training.sharing", str(tmp_path / "two"), "2"]
+@pytest.mark.parametrize("parts", [1, 2])
+def test_two_processes_hold_equal_weights_at_every_step_and_those_of_one_process(tmp_path, parts):
+    command = [sys.executable, "-m", "training.sharing", str(tmp_path / "two"), "2", str(parts)]
     environment = os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
     subprocess.run(command, env=environment, check=True, capture_output=True)
     sharing.train(tmp_path / "one", 1)
-    first, second, alone = weights_seen(tmp_path / "two", 0), weights_seen(tmp_path / "two", 1), weights_seen(tmp_path / "one", 0)
+    first, second = (weights_seen(tmp_path / "two", process)[::parts] for process in (0, 1))  # seen before every part
+    alone = weights_seen(tmp_path / "one", 0)
     assert torch.equal(first, second)
     assert (first[-1] - first[0]).abs().max() > 1e-3, "nothing was learnt"
     torch.testing.assert_close(first, alone, rtol=0, atol=2e-5)

@@ -263,10 +263,11 @@ def test_accuracy_ahead_is_that_of_greedy_generation_over_what_counts():
     assert found == pytest.approx(sum(right) / len(right))
 
 
-def train(folder: Path, unroll: UnrollConfig, steps: int, killed_at: int = -1) -> WaveNetObjective:
+def train(folder: Path, unroll: UnrollConfig, steps: int, killed_at: int = -1, accumulate: int = 1) -> WaveNetObjective:
     """Trains for some steps, or resumes; a kill comes before a step."""
     trained = objective(unroll)
-    stage = StageConfig(steps, 16, 2e-2, warmup=5, ema=0.5, evaluate_every=steps, checkpoint_every=max(2, steps // 10))
+    every = {"evaluate_every": steps, "checkpoint_every": max(2, steps // 10)}
+    stage = StageConfig(steps, 16, 2e-2, warmup=5, ema=0.5, accumulate=accumulate, **every)
     fabric = Fabric(accelerator="cpu", devices=1)
     fabric.launch()
     calls = []

@@ -40,11 +40,12 @@ def run(args: argparse.Namespace) -> int:
     from anytime.models.directory import load
     from anytime.tasks.chosen import open_split
     from anytime.tasks.density import density_to_files
+    from anytime.tasks.foreign import open_foreign
     from anytime.tasks.limited import limited
 
     model = load(args.model, args.device)
     images = limited(open_split(model, args.data, args.split, args.data_root), args.limit)
-    against = [limited(open_split(model, name, args.split, args.data_root), args.limit) for name in args.against]
+    against = [open_foreign(model, name, args.split, args.data_root, args.limit) for name in args.against]
     with Bar("scoring") as bar:
         report = density_to_files(model, images, args.out, against=against, seed=args.seed, progress=bar)
     console = Console(highlight=False, soft_wrap=True)

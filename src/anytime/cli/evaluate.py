@@ -1,13 +1,16 @@
-"""Evaluates a model on the test images, which nothing else looks at.
+"""Evaluates a model on the test images or recordings, which nothing else looks at.
 
 Writes report.json (one report, or a list of two) and curve.png: the error and the bits of codes, what the prior knows of them,
 how real samples look to a classifier at each budget, and how long they take. Without a classifier of the data set, the quality
 of samples is left out. --against evaluates a second model on the same images, for instance the unordered beside the ordered.
+Of a model of sounds: report.json, report.csv, curve.png, words.png, and in a folder of the model's name spectrograms of test
+recordings and of samples, and samples as WAV.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from anytime.models.model import Model
     from anytime.tasks.evaluate import Report
 
 HELP = "evaluate a model on test images, at several budgets"
@@ -44,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--judge", metavar="DIR", help="classifier that judges samples (default: the one for the data set, if any)"
     )
-    parser.add_argument("--samples", type=int, default=5000, help="samples judged at each budget (default: 5000)")
+    parser.add_argument("--samples", type=int, help="samples judged at each budget (default: 5000 images, 500 sounds)")
     parser.add_argument(
         "--budget", type=budget, action="append", help="codes (8) or fraction (0.25); may be repeated (default: 1/16 to 1)"
     )
@@ -57,41 +61,60 @@ def run(args: argparse.Namespace) -> int:
     """Evaluates, writes the files and prints a table of the budgets for each model."""
     from anytime.files import write_json
     from anytime.tasks.curves import save_report_curves
+    from anytime.tasks.sound_files import rate_of
 
-    console = _console()
-    reports = _evaluate(args)
+    models = _models(args)
+    if any(rate_of(model) for model in models.values()):
+        from anytime.cli.evaluate_sound import run_on_sounds
+
+        return run_on_sounds(args, models)
+    reports = _evaluate(args, models)
     values = [report.as_dict() for report in reports.values()]
     write_json(args.out / "report.json", values if args.against else values[0])
     save_report_curves(args.out / "curve.png", reports)
+    console = new_console()
     for name, report in reports.items():
         _show(console, name, report)
     console.print(f"{args.out}/report.json, curve.png")
     return 0
 
 
-def _evaluate(args: argparse.Namespace) -> dict[str, Report]:
-    """Evaluates each model, and says on stderr how far it is."""
+def _models(args: argparse.Namespace) -> dict[str, Model]:
+    """The models, by the names that they go by."""
     from anytime.models.directory import load
+
+    given = [args.model, args.against] if args.against else [args.model]
+    models = [load(name, args.device) for name in given]
+    # Two runs of one recipe have one name: then they go by what was typed.
+    names = [model.name for model in models] if len({model.name for model in models}) == len(models) else given
+    return dict(zip(names, models, strict=True))
+
+
+def data_of(args: argparse.Namespace, models: dict[str, Model]) -> str:
+    """The name of the data set."""
+    data: str = args.data or next(iter(models.values())).config.data
+    if not data:
+        raise AnytimeError(f"{args.model} does not say which data it was trained on", "Give --data NAME")
+    return data
+
+
+def _evaluate(args: argparse.Namespace, models: dict[str, Model]) -> dict[str, Report]:
+    """Evaluates each model, and says on stderr how far it is."""
     from anytime.models.judges import find_judge, load_judge
     from anytime.tasks.evaluate import BUDGETS, evaluate
     from anytime.tasks.images import images_for
 
-    given = [args.model, args.against] if args.against else [args.model]
-    models = [load(name, args.device) for name in given]
-    data = args.data or models[0].config.data
-    if not data:
-        raise AnytimeError(f"{args.model} does not say which data it was trained on", "Give --data NAME")
-    test, train = (images_for(models[0], data, split, args.data_root) for split in ("test", "train"))
-    budgets = args.budget or BUDGETS
+    data, first = data_of(args, models), next(iter(models.values()))
+    test, train = (images_for(first, data, split, args.data_root) for split in ("test", "train"))
     judge = load_judge(args.judge or data).classifier if args.judge or find_judge(data) else None
-    # Two runs of one recipe have one name: then they go by what was typed.
-    names = [model.name for model in models] if len({model.name for model in models}) == len(models) else given
-    with _console(stderr=True).status("") as status:
-        options = {"train": train, "budgets": budgets, "samples": args.samples, "seed": args.seed, "progress": status.update}
-        return {name: evaluate(model, test, judge, **options) for name, model in zip(names, models, strict=True)}
+    samples = 5000 if args.samples is None else args.samples
+    with new_console(stderr=True).status("") as status:
+        options = {"budgets": args.budget or BUDGETS, "samples": samples, "seed": args.seed, "progress": status.update}
+        return {name: evaluate(model, test, judge, train=train, **options) for name, model in models.items()}
 
 
-def _console(stderr: bool = False) -> Console:
+def new_console(stderr: bool = False) -> Console:
+    """Where results go, or what is being done."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
@@ -107,7 +130,7 @@ def _show(console: Console, name: str, report: Report) -> None:
         f"{report.codebook.used:.0%} of {report.codebook.entries} codebook entries used, "
         f"perplexity {report.codebook.perplexity:.1f}"
     )
-    console.print(_table(report))
+    console.print(table_of(_rows(report), COLUMNS))
     machine = report.time.machine
     console.print(
         f"PSNR in dB; times of {report.time.batch} samples on {machine.device} ({machine.processor}, {machine.threads} threads)"
@@ -118,27 +141,27 @@ def _show(console: Console, name: str, report: Report) -> None:
         console.print(f"left out: {reason}")
 
 
-def _table(report: Report) -> Table:
-    """A row for each budget and one for real images; columns that would be empty are left out."""
+def table_of(rows: Sequence[Mapping[str, str | float | None]], columns: Mapping[str, str]) -> Table:
+    """The rows under columns, each with the form of its values; columns that would be empty are left out."""
     from rich import box
     from rich.table import Table
 
-    rows = _rows(report)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))  # fits into 80 columns
-    shown = [name for name in COLUMNS if any(row.get(name) is not None for row in rows)]
+    shown = [name for name in columns if any(row.get(name) is not None for row in rows)]
     for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        values = [(COLUMNS[name], row.get(name)) for name in shown]
+        values = [(columns[name], row.get(name)) for name in shown]
         table.add_row(*("" if value is None else form.format(value) for form, value in values))
     return table
 
 
 def _rows(report: Report) -> list[dict[str, str | float | None]]:
-    """What the table shows, by column."""
+    """What the table shows, by column: a row for each budget and one for real images."""
     rows: list[dict[str, str | float | None]] = []
+    points = {point.codes: point for point in report.reconstruction}
     for time in report.time.budgets:
-        point = report.reconstruction[time.codes - 1]
+        point = points[time.codes]
         row = {"codes": time.codes, "bits": point.bits, "MSE": point.mse, "PSNR": point.psnr}
         rows.append({**row, "ms prior": time.prior_ms, "ms decode": time.decode_ms})
     if report.quality is not None:

@@ -100,7 +100,7 @@ def _data(model: Model, args: argparse.Namespace) -> tuple[ImageSet | SeriesSet,
     if args.image:
         return pictures(model, args.image), range(len(args.image))
     data = open_data(model, args.data, args.split, args.data_root)
-    return data, pick(data, args.index)  # type: ignore[arg-type]
+    return data, pick(data, args.index)
 
 
 def _trust(report: dict[str, Any]) -> str:

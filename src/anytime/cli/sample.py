@@ -2,15 +2,23 @@
 
 A budget with a point is a fraction (0.25, 1.0), one without is a number of codes (8). Writes samples.png, samples.npz and
 samples.json. The codes at a small budget are the first codes of a large one, so samples can be continued: --resume. The codes
-of a model of raw bytes are bytes, row after row: --fill says what stands for those beyond a budget.
+of a model of raw bytes are bytes, row after row: --fill says what stands for those beyond a budget. Several processes share the
+samples, batch by batch, and write the same files: torchrun --nproc-per-node 2 -m anytime sample ... (not with --deadline, whose
+samples are drawn together, nor with --resume).
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from anytime.errors import AnytimeError
+
+if TYPE_CHECKING:
+    from anytime.models.model import Model
+    from anytime.tasks.processes import Processes
 
 HELP = "draw samples at budgets or within a deadline"
 EXAMPLE = "anytime sample mnist-ordered -n 64 --budget 0.25 --budget 1.0 --seed 0 --out out"
@@ -26,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", type=int, action="append", help="class of all samples; repeated: classes in turn")
     parser.add_argument("--fill", choices=("mean", "blank"), help="what stands for missing bytes (default: the model's own)")
     parser.add_argument("--batch-size", type=int, default=256, help="samples drawn together (default: 256)")
+    parser.add_argument("--covariates", type=Path, metavar="FILE", help="table of what a model of series is told at every step")
     add_drawing(parser)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the results (default: out)")
 
@@ -47,34 +56,47 @@ def budget(text: str) -> int | float:
 
 def run(args: argparse.Namespace) -> int:
     """Draws, writes the files and prints where they are."""
-    from rich.console import Console
+    from anytime.cli.imports import torch_imported
 
-    from anytime.cli.progress import Bar
-    from anytime.models.directory import load
-    from anytime.tasks.sample import resume_to_files, sample_to_files, set_fill
+    with torch_imported():
+        from anytime.models.directory import load
+        from anytime.tasks import sample  # noqa: F401
+        from anytime.tasks.processes import own_device, together
 
-    model = load(args.model, args.device)
-    set_fill(model, args.fill)
-    budgets = args.budget or [1.0]
-    with Bar("sampling") as bar:
-        options = {"deadline": args.deadline, "batch_size": args.batch_size, "progress": bar}
-        if args.resume:
-            _refuse_with_resume(args)
-            report = resume_to_files(model, args.resume, budgets, args.out, **options)
-        else:
-            labels = args.label and [args.label[i % len(args.label)] for i in range(args.n)]
-            options |= {"seed": args.seed, "labels": labels, **drawing(args)}
-            report = sample_to_files(model, args.n, budgets, args.out, **options)
-    console = Console(highlight=False, soft_wrap=True)
-    for row in report["budgets"]:
+    with together() as processes:
+        model = load(args.model, own_device(args.device))
+        report = _drawn(args, model, processes)
+    for row in report.get("budgets", ()):
         times = f"{row['prior_ms']:.1f} ms in the prior, {row['decode_ms']:.1f} ms to decode"
-        console.print(f"{row['codes']:4d} codes of {model.num_codes}: {times}")
-    console.print(f"{report['n']} samples: {args.out}/samples.png, samples.npz, samples.json")
+        sys.stdout.write(f"{row['codes']:4d} codes of {model.num_codes}: {times}\n")
+    if processes.first:
+        sys.stdout.write(f"{report['n']} samples: {args.out}/samples.png, samples.npz, samples.json\n")
     return 0
 
 
-def _refuse_with_resume(args: argparse.Namespace) -> None:
+def _drawn(args: argparse.Namespace, model: Model, processes: Processes) -> dict[str, Any]:
+    """What was written, if this process did."""
+    from anytime.cli.progress import Bar
+    from anytime.tasks.progress import unheard
+    from anytime.tasks.sample import resume_to_files, sample_to_files, set_fill
+
+    set_fill(model, args.fill)
+    budgets = args.budget or [1.0]
+    with Bar("sampling") as bar:
+        options = {"deadline": args.deadline, "batch_size": args.batch_size, "progress": bar if processes.first else unheard}
+        options |= {"covariates": args.covariates}
+        if args.resume:
+            _refuse_with_resume(args, processes)
+            return resume_to_files(model, args.resume, budgets, args.out, **options)
+        labels = args.label and [args.label[i % len(args.label)] for i in range(args.n)]
+        options |= {"seed": args.seed, "labels": labels, "processes": processes, **drawing(args)}
+        return sample_to_files(model, args.n, budgets, args.out, **options)
+
+
+def _refuse_with_resume(args: argparse.Namespace, processes: Processes) -> None:
     """What the samples of a file are was settled when they were begun."""
+    if processes.world > 1:
+        raise AnytimeError("--resume goes on in one process", "Leave torchrun out")
     settled = {"n": 64, "label": None, "seed": 0}
     given = [name for name, default in settled.items() if getattr(args, name) != default] + list(drawing(args))
     if given:

@@ -3,15 +3,32 @@
 Prints the mean and its standard error. Writes score.csv, a row an image, and score.json. For models of raw bytes the dimensions
 are bytes. For models of ordered codes they are codes, and the bits are those of the prior: not to be compared with the former.
 A folder that is not laid out in train, val and test is cut into them, as for training.
+
+--against asks instead how well the bits tell these images from those of another data set, resized and cropped to the model's size
+and brought to its channels. AUROC is the probability that a random image of the model's own data costs less than a random other;
+FPR95 the share of the others that pass where 95 % of the own do. A model with classes is asked about all of them, and their even
+mixture counts; --without-labels tells it none. Writes against.csv, a row an image, against.json and against.png, a histogram.
+Plain images cost few bits whatever they show, so an AUROC below 0.5 happens; of models of pixels --complexity judges by the bits
+above those of a PNG as well (Serrà et al. 2020).
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-HELP = "bits per dimension of images"
+from anytime.errors import AnytimeError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from anytime.models.model import Model
+
+HELP = "bits per dimension of images; how well they tell foreign images"
 EXAMPLE = "anytime score runs/mnist-pixel-momentum --skip-first --out out/score"
+NUMBERS = {"bits_per_dim": "{:.4f}", "standard_deviation": "{:.4f}", "auroc": "{:.4f}", "fpr95": "{:.1%}"}
+ABOVE_PNG = {"auroc_above_png": "{:.4f}", "fpr95_above_png": "{:.1%}"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,23 +37,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="NAME", help="data set or folder of pictures (default: the model's own data set)")
     parser.add_argument("--data-root", metavar="DIR", help="where data sets lie")
     parser.add_argument("--split", default="test", help="train, validation or test (default: test)")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N images; of each data set")
     parser.add_argument("--without-labels", action="store_true", help="do not tell the model the labels of the images")
     parser.add_argument("--skip-first", action="store_true", help="leave the first byte out, as published figures do")
+    parser.add_argument(
+        "--against", action="append", default=[], metavar="NAME", help="data set or folder of foreign images; may be repeated"
+    )
+    parser.add_argument("--complexity", action="store_true", help="with --against: also by the bits above those of a PNG")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, ... (default: cpu)")
     parser.add_argument("--out", type=Path, default=Path("out/score"), help="folder of the results (default: out/score)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Scores, writes the files and prints the mean."""
+    """Scores, writes the files and prints the mean, or what tells the data sets apart."""
+    from anytime.models.directory import load
+
+    if args.skip_first and args.against:
+        raise AnytimeError("--skip-first is for bits per dimension alone", "Leave it out, or --against")
+    if args.complexity and not args.against:
+        raise AnytimeError("--complexity is for comparing data sets", "Add --against NAME")
+    model = load(args.model, args.device)
+    return _against(model, args) if args.against else _score(model, args)
+
+
+def _score(model: Model, args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from anytime.cli.progress import Bar
-    from anytime.models.directory import load
     from anytime.tasks.chosen import open_data
     from anytime.tasks.score import score_to_files
 
-    model = load(args.model, args.device)
     images = open_data(model, args.data, args.split, args.data_root)
     options = {"limit": args.limit, "with_labels": not args.without_labels, "skip_first": args.skip_first}
     with Bar("scoring") as bar:
@@ -48,3 +78,53 @@ def run(args: argparse.Namespace) -> int:
         f"{report['images']:,} {report['split']} samples of {report['data']}: {args.out}/score.csv, score.json"
     )
     return 0
+
+
+def _against(model: Model, args: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from anytime.cli.progress import Bar
+    from anytime.tasks.chosen import open_split
+    from anytime.tasks.foreign import open_foreign
+    from anytime.tasks.limited import limited
+    from anytime.tasks.score_against import score_against_to_files
+
+    images = limited(open_split(model, args.data, args.split, args.data_root), args.limit)
+    against = [open_foreign(model, name, args.split, args.data_root, args.limit) for name in args.against]
+    options = {"mixture": not args.without_labels, "complexity": args.complexity}
+    with Bar("scoring") as bar:
+        report = score_against_to_files(model, images, against, args.out, progress=bar, **options)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(_table(report))
+    for name, row in report["against"].items():
+        console.print(f"{name}: {row['brought']}")
+    if report["of"] == "codes":
+        console.print("The bits are of codes: they say how likely an image's description is, and nothing of what it leaves out.")
+    console.print(f"{args.out}/against.csv, against.json, against.png")
+    return 0
+
+
+def _table(report: dict[str, Any]) -> Table:
+    """A row for each data set, the model's own first."""
+    from rich import box
+    from rich.table import Table
+
+    rows = {report["data"]: report["own"], **report["against"]}
+    above = any("auroc_above_png" in row for row in rows.values())
+    columns = NUMBERS | (ABOVE_PNG if above else {})
+    titles = [
+        "",
+        "images",
+        f"bits of {report['of']}",
+        "deviation",
+        "AUROC",
+        "FPR95",
+        *(["AUROC-PNG", "FPR95-PNG"] if above else []),
+    ]
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for title in titles:  # folders have long names, and numbers should be whole whatever the width
+        table.add_column(title, justify="right" if title else "left", no_wrap=bool(title), overflow="fold")
+    for name, row in rows.items():
+        values = [form.format(row[key]) if row.get(key) is not None else "" for key, form in columns.items()]
+        table.add_row(name, str(row["images"]), *values)
+    return table

@@ -1,4 +1,4 @@
-"""Many file names in little memory, and the picture files of a folder."""
+"""Many file names in little memory, and the files of a kind in a folder."""
 
 from __future__ import annotations
 
@@ -36,17 +36,22 @@ class Names:
 
 
 def pictures_in(folder: Path) -> list[str]:
-    """Lists the picture files below a folder, but for hidden ones, as names relative to it, sorted folder by folder."""
-    return list(_walk(folder, ""))
+    """Lists the picture files below a folder; see `files_in`."""
+    return files_in(folder, SUFFIXES)
 
 
-def _walk(folder: Path, below: str) -> Iterator[str]:
-    """Lists the picture files below `folder/below`."""
+def files_in(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
+    """Lists the files of a kind below a folder, but for hidden ones, as names relative to it, sorted folder by folder."""
+    return list(_walk(folder, "", suffixes))
+
+
+def _walk(folder: Path, below: str, suffixes: tuple[str, ...]) -> Iterator[str]:
+    """Lists the files of a kind below `folder/below`."""
     with os.scandir(folder / below) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(folder, f"{below}{entry.name}/")
-            elif entry.name.lower().endswith(SUFFIXES) and entry.is_file():
+                yield from _walk(folder, f"{below}{entry.name}/", suffixes)
+            elif entry.name.lower().endswith(suffixes) and entry.is_file():
                 yield f"{below}{entry.name}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -28,6 +28,7 @@ class SeriesSet:
         ids: what each row is called; empty if the rows have no names.
         scored: bool (N, T), or None if all is True: the values that a score of this split is over. False where silence was
             added to sound, where a gap in a table was filled in, and where a window begins before its split.
+        local: float32 (N, T, L), finite: what is known beforehand of every value, the covariates of a table; None for nothing.
 
     Raises:
         AnytimeError: a tensor has another shape or dtype than these, or a value is not finite.
@@ -41,6 +42,7 @@ class SeriesSet:
     rate: int = 0
     ids: tuple[str, ...] = field(default=(), repr=False)
     scored: Tensor | None = field(default=None, repr=False)
+    local: Tensor | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.values.dtype != torch.float32 or self.values.ndim != 2 or not self.values.shape[1]:
@@ -48,6 +50,8 @@ class SeriesSet:
         rows = len(self.values)
         self._check("labels", self.labels, torch.int64, (rows,))
         self._check("scored", self.scored, torch.bool, tuple(self.values.shape))
+        if self.local is not None:
+            self._check("local", self.local, torch.float32, (*self.values.shape, self.local.shape[-1]))
         if self.ids and len(self.ids) != rows:
             raise AnytimeError(f"{self.name}: {len(self.ids):,} ids were given for {rows:,} series")
         odd = (~self.values.isfinite()).nonzero()
@@ -84,7 +88,12 @@ class SeriesSet:
             labels=None if self.labels is None else self.labels[rows],
             ids=tuple(self.ids[row] for row in rows.tolist()) if self.ids else (),
             scored=None if self.scored is None else self.scored[rows],
+            local=None if self.local is None else self.local[rows],
         )
+
+    def chunks(self, size: int) -> Iterator[Tensor]:
+        """Goes through all rows in order, `size` at a time; the last chunk may be smaller."""
+        yield from self.values.split(size)
 
     def _rows(self, rows: int | Tensor) -> dict[str, Tensor]:
         """Gives the series at each of `rows`, with its label if there is one."""

@@ -15,8 +15,9 @@ from anytime.errors import AnytimeError
 
 if TYPE_CHECKING:
     from anytime.data.series import SeriesSet
+    from anytime.data.streamed_sounds import StreamedSounds
 
-KNOWN = ("fourier", "fsdd", "PATH.csv", "PATH.parquet", "folder:PATH")
+KNOWN = ("fourier", "fsdd", "vctk", "PATH.csv", "PATH.parquet", "folder:PATH")
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,11 @@ class SeriesDataConfig:
     """Which series to train on. A section that does not belong to the data set is not looked at.
 
     Attributes:
-        name: "fourier", "fsdd", the path of a .csv or .parquet table, or a folder of sounds as "folder:PATH" or its path.
+        name: "fourier", "fsdd", "vctk", the path of a .csv or .parquet table, or a folder of sounds as "folder:PATH" or its path.
         root: where data sets lie, before $ANYTIME_DATA and the user cache are looked at.
         length: values of a series; None for the data set's own: `fourier.samples`, one second of sound, or 256 steps of a table.
         validation: how many are validation: curves, sounds of a folder, time steps of each series of a table, or in fsdd the
-            recordings of each digit by each speaker; None for the data set's own number.
+            recordings of each digit by each speaker (of vctk it is two speakers); None for the data set's own number.
         fourier: the curves.
         table: the columns of a table and its windows.
         speech: how sounds become rows.
@@ -65,13 +66,14 @@ def open_series(config: SeriesDataConfig, split: str) -> SeriesSet:
     Raises:
         AnytimeError: no such data set or split, or its files are missing or corrupt.
     """
-    if split not in SPLITS:
-        raise AnytimeError(f"There is no split {split!r}", f"The splits are {', '.join(SPLITS)}")
+    _known(split)
     name, length, validation = config.name, config.length, config.validation
     if name == "fourier":
         return load_fourier(split, config.fourier, length, validation)
     if name == "fsdd":
         return load_fsdd(split, config.root, config.speech, length, validation)
+    if name == "vctk":
+        return _streamed(config, split).whole()
     folder = folder_of(name)
     if folder is not None:
         from anytime.data.speech_folder import load_sounds
@@ -80,3 +82,31 @@ def open_series(config: SeriesDataConfig, split: str) -> SeriesSet:
     if Path(name).suffix.lower() in SUFFIXES:
         return load_table(Path(name).expanduser(), split, config.table, length, validation)
     raise AnytimeError(f"There is no data set of series {name!r}", f"Known are {', '.join(KNOWN)}")
+
+
+def open_sounds(config: SeriesDataConfig, split: str) -> SeriesSet | StreamedSounds:
+    """Opens a split as `open_series` does, but leaves on the disk what may be larger than the memory.
+
+    Raises:
+        AnytimeError: as for `open_series`.
+    """
+    return _streamed(config, split) if config.name == "vctk" else open_series(config, split)
+
+
+def _streamed(config: SeriesDataConfig, split: str) -> StreamedSounds:
+    from anytime.data.vctk import stream_vctk
+
+    if config.validation is not None:
+        raise AnytimeError("Validation of vctk is two speakers, so its size cannot be chosen", "Leave data.validation out")
+    return stream_vctk(_known(split), config.root, config.speech, config.length)
+
+
+def _known(split: str) -> str:
+    """Gives the split back.
+
+    Raises:
+        AnytimeError: there is none of this name.
+    """
+    if split not in SPLITS:
+        raise AnytimeError(f"There is no split {split!r}", f"The splits are {', '.join(SPLITS)}")
+    return split

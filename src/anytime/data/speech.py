@@ -15,7 +15,7 @@ import numpy as np
 
 from anytime.data.archives import zip_members, zip_names
 from anytime.data.locate import find_any
-from anytime.data.speech_sound import fit, read_sound
+from anytime.data.speech_sound import fit, read_sound, scaled, trimmed
 from anytime.errors import AnytimeError
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class SpeechConfig:
         centred: a longer sound is cut and a shorter one filled up with silence: at both ends if true, else at the end.
         held_out: of FSDD, what validation and test are: "recordings" 5-9 and 0-4 of each digit by each speaker (the published
             test set), or all of the "speakers" theo and yweweler.
+        trim: decibels below the loudest 10 ms at which both ends of a sound are cut off as silence; 0 keeps them.
+        peak: largest absolute value to which each sound is scaled; 0 leaves it as loud as it is.
 
     Raises:
         AnytimeError: a value is out of its range.
@@ -47,12 +49,18 @@ class SpeechConfig:
     rate: int = 8000
     centred: bool = False
     held_out: Literal["recordings", "speakers"] = "recordings"
+    trim: float = 0.0
+    peak: float = 0.0
 
     def __post_init__(self) -> None:
         if self.rate < 1:
             raise AnytimeError(f"speech.rate cannot be {self.rate}", "Choose a whole number, 1 or more")
         if self.held_out not in ("recordings", "speakers"):
             raise AnytimeError(f"speech.held_out cannot be {self.held_out!r}", "Choose recordings or speakers")
+        if not 0 <= self.trim < 200:
+            raise AnytimeError(f"speech.trim cannot be {self.trim}", "Choose decibels, such as 30, or 0 to keep the ends")
+        if not 0 <= self.peak <= 1:
+            raise AnytimeError(f"speech.peak cannot be {self.peak}", "Choose a number up to 1, or 0 to leave the loudness")
 
 
 @dataclass(frozen=True, order=True)
@@ -127,7 +135,9 @@ def decode_rows(
     length = length or config.rate
     values, own = np.empty((count, length), np.float32), np.empty((count, length), bool)
     for row, (path, content) in enumerate(sounds):
-        values[row], own[row] = fit(read_sound(path, content, config.rate), length, config.centred)
+        sound = read_sound(path, content, config.rate)
+        sound = trimmed(sound, config.rate, config.trim) if config.trim else sound
+        values[row], own[row] = fit(scaled(sound, config.peak) if config.peak else sound, length, config.centred)
     return torch.from_numpy(values), None if own.all() else torch.from_numpy(own)
 
 

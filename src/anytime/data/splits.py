@@ -11,7 +11,7 @@ SEED = 0
 VALIDATION = 5_000  # rows that are held out of a training set of 50,000 or more
 
 
-def split_rows(name: str, total: int, validation: int, test: int = 0) -> dict[str, NDArray[np.int64]]:
+def split_rows(name: str, total: int, validation: int, test: int = 0, things: str = "images") -> dict[str, NDArray[np.int64]]:
     """Cuts the rows 0 to `total` - 1 into three disjoint parts by one seeded permutation.
 
     The test rows are taken first, so they stay the same whatever `validation` is.
@@ -21,6 +21,7 @@ def split_rows(name: str, total: int, validation: int, test: int = 0) -> dict[st
         total: the number of rows.
         validation: the number of validation rows.
         test: the number of test rows.
+        things: what a row is, for the error message.
 
     Returns:
         "train", "validation" and "test", each int64 (rows,), ascending.
@@ -31,8 +32,8 @@ def split_rows(name: str, total: int, validation: int, test: int = 0) -> dict[st
     if validation < 0 or validation + test >= total:
         wanted = f"{validation:,} for validation" + (f" and {test:,} for test" if test else "")
         raise AnytimeError(
-            f"{name} has {total:,} images, which cannot be cut into {wanted} with some left to train on",
-            "Ask for fewer validation images",
+            f"{name} has {total:,} {things}, which cannot be cut into {wanted} with some left to train on",
+            f"Ask for fewer validation {things}",
         )
     order = np.random.default_rng(SEED).permutation(total)
     parts = np.split(order, [test, test + validation])

@@ -3,6 +3,8 @@
 The last tenth of each series is test, the tenth before it validation, the rest train: nothing later than its training part
 is seen in training. Windows are laid from the end of each part backwards, so what does not fill one is the oldest.
 
+Covariates are known in advance. What a table says of them after the last value is for forecasts, and no part of these windows.
+
 A forecaster needs a past to forecast from. So the first window of a validation or test part may begin before it: in those
 windows `SeriesSet.scored` is False up to where the part begins. Every value that is scored lies in one window and one split.
 """
@@ -76,7 +78,7 @@ def load_table(
         raise AnytimeError(
             what, "Choose a smaller length" if config.missing != "drop" else "Choose a smaller length or interpolate"
         )
-    numbers, starts, values, scored = zip(*found, strict=True)
+    numbers, starts, values, scored, covariates = zip(*found, strict=True)
     marks = np.stack(scored)
     return SeriesSet(
         str(path),
@@ -86,11 +88,12 @@ def load_table(
         tuple(series.id for series in table) if config.id_classes else (),
         ids=tuple(f"{table[number].id}@{table[number].time(start)}" for number, start in zip(numbers, starts, strict=True)),
         scored=None if marks.all() else torch.from_numpy(marks),
+        local=torch.from_numpy(np.stack(covariates)) if config.covariates else None,
     )
 
 
 def _read(path: Path, config: TableConfig) -> list[TableSeries]:
-    return [open_gaps(path, series) for series in read_table(path, config)]
+    return [open_gaps(path, series).so_far() for series in read_table(path, config)]
 
 
 def _refuse_missing(path: Path, table: list[TableSeries]) -> None:
@@ -110,30 +113,32 @@ def _bounds(steps: int, split: str, validation: int | None) -> tuple[int, int]:
     return {"train": (0, held), "validation": (held, test), "test": (test, steps)}[split]
 
 
-Window = tuple[int, NDArray[np.float32], NDArray[np.bool_]]
-"""The first step of a window, its values and which of them are scored."""
+Window = tuple[int, NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]
+"""The first step of a window, its values, which of them are scored, and its covariates."""
 
 
 def _cut(path: Path, series: TableSeries, split: str, config: TableConfig, length: int, validation: int | None) -> list[Window]:
     """Cuts the windows of a split of one series, in the order of time."""
     begin, end = _bounds(len(series), split, validation)
-    values, here = series.values[:end], ~np.isnan(series.values[:end])
+    values, covariates, here = series.values[:end], series.covariates[:end], ~np.isnan(series.values[:end])
     stride = (config.stride or max(1, length // 2)) if split == "train" else length
     starts = range(end - length, max(0, begin - length + 1) - 1, -stride)[::-1]
     if config.missing == "interpolate" and not here.all():
-        values = _interpolated(path, series, here)
+        values, covariates = _interpolated(path, series, here)
     scored = here & (np.arange(end) >= begin)
-    rows = values.astype(np.float32)
-    windows = [(start, rows[start : start + length], scored[start : start + length]) for start in starts]
-    return [window for window in windows if not np.isnan(window[1]).any()]
+    rows, told = values.astype(np.float32), covariates.astype(np.float32)
+    parts = [(start, slice(start, start + length)) for start in starts]
+    return [(start, rows[part], scored[part], told[part]) for start, part in parts if not np.isnan(rows[part]).any()]
 
 
-def _interpolated(path: Path, series: TableSeries, here: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The first values of a series, as many as `here` tells of, with those that are missing on straight lines in time.
+def _interpolated(path: Path, series: TableSeries, here: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The first values of a series and its covariates, as many as `here` tells of, those missing on straight lines in time.
 
     Before the first and after the last that is here, its value is held.
     """
     if not here.any():
         raise AnytimeError(f"{path}: series {series.id!r} has no values in its first {len(here):,} steps", "Leave it out")
-    times = (series.times[: len(here)] - series.times[0]).astype(np.float64)
-    return np.asarray(np.interp(times, times[here], series.values[: len(here)][here]), np.float64)
+    times, there = (series.times[: len(here)] - series.times[0]).astype(np.float64), series.rows[: len(here)] > 0
+    values = np.interp(times, times[here], series.values[: len(here)][here])
+    columns = [np.interp(times, times[there], column[: len(here)][there]) for column in series.covariates.T]
+    return values, np.stack([values, *columns], axis=1)[:, 1:]

@@ -79,8 +79,10 @@ def open_gaps(path: Path, series: TableSeries) -> TableSeries:
         raise AnytimeError(f"{what}; its longest gap is between the times {first} and {second}", do)
     times = series.times[0] + np.arange(places[-1] + 1) * _step(series)
     values, rows = np.full(len(times), np.nan), np.zeros(len(times), np.int64)
+    covariates = np.full((len(times), series.covariates.shape[1]), np.nan)
     times[places], values[places], rows[places] = series.times, series.values, series.rows
-    return TableSeries(series.id, times, values, rows)
+    covariates[places] = series.covariates
+    return TableSeries(series.id, times, values, rows, covariates)
 
 
 def _grid_places(series: TableSeries) -> NDArray[np.int64] | None:

@@ -6,7 +6,7 @@ Rows are counted from 1, below the header.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +31,8 @@ class TableConfig:
         time: column of times: numbers, or dates as 2024-01-31 or 2024-01-31T13:00 (ISO 8601).
         id: column that tells series apart. None, or no column "id" in the table: it is one series, called as the file is.
         value: column of numbers.
+        covariates: columns of numbers that are known in advance for every time step, those to come too, as the weekday or a
+            forecast of the weather. A model is told them. Rows after the last value may leave the value empty.
         missing: what to do about values that are missing: stop ("error"), fill in by straight lines ("interpolate"), or leave
             out the windows that hold any ("drop").
         stride: time steps between the starts of training windows; half their length if None.
@@ -43,6 +45,7 @@ class TableConfig:
     time: str = "time"
     id: str | None = "id"
     value: str = "value"
+    covariates: list[str] = field(default_factory=list)
     missing: Literal["error", "interpolate", "drop"] = "error"
     stride: int | None = None
     id_classes: bool = False
@@ -52,9 +55,10 @@ class TableConfig:
             raise AnytimeError(f"table.stride cannot be {self.stride}", "Choose a whole number, 1 or more, or leave it out")
         if self.missing not in ("error", "interpolate", "drop"):
             raise AnytimeError(f"table.missing cannot be {self.missing!r}", "Choose error, interpolate or drop")
-        columns = [self.time, self.id, self.value]
+        columns = [self.time, self.id, self.value, *self.covariates]
         if len(set(columns)) < len(columns):
-            raise AnytimeError(f"table.time, table.id and table.value name one column twice: {columns}", "Name three columns")
+            parts = "table.time, table.id, table.value and table.covariates"
+            raise AnytimeError(f"{parts} name one column twice: {columns}", "Name each column once")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,15 +70,24 @@ class TableSeries:
         times: int64, float64 or datetime64 (n,), strictly increasing.
         values: float64 (n,); NaN where one is missing.
         rows: int64 (n,), the row of the table that each comes from; 0 for a gap that no row stands for.
+        covariates: float64 (n, L), NaN where no row stands.
     """
 
     id: str
     times: NDArray[Any]
     values: NDArray[np.float64]
     rows: NDArray[np.int64]
+    covariates: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def so_far(self) -> TableSeries:
+        """The series up to its last value: what comes after that, if it has covariates, is the future."""
+        if not self.covariates.shape[1]:
+            return self
+        end = 1 + int(np.flatnonzero(~np.isnan(self.values)).max(initial=-1))
+        return TableSeries(self.id, self.times[:end], self.values[:end], self.rows[:end], self.covariates[:end])
 
     def time(self, step: int) -> str:
         """The time of a step, as text."""
@@ -86,8 +99,8 @@ def read_table(path: Path, config: TableConfig) -> list[TableSeries]:
     """Reads the series of a table as they stand in it, by id.
 
     Raises:
-        AnytimeError: the file is missing, corrupt, empty, or lacks a column; a time or an id is missing; a time is there
-            twice; a value is text or too large for 32 bits.
+        AnytimeError: the file is missing, corrupt, empty, or lacks a column; a time, an id or a covariate is missing; a time is
+            there twice; a value is text or too large for 32 bits.
     """
     import pandas as pd
 
@@ -103,8 +116,12 @@ def read_table(path: Path, config: TableConfig) -> list[TableSeries]:
     )
     _check_unique(path, config, frame)
     frame = frame.sort_values(["id", "time"], kind="stable")
-    columns = ["time", "value", "row"]
-    return [TableSeries(str(name), *(part[column].to_numpy() for column in columns)) for name, part in frame.groupby("id")]
+    covariates, parts = _covariates(path, config, table), frame.groupby("id")
+    return [
+        TableSeries(str(name), part["time"].to_numpy(), part["value"].to_numpy(), rows, covariates[rows - 1])
+        for name, part in parts
+        for rows in [part["row"].to_numpy()]
+    ]
 
 
 def _read(path: Path, config: TableConfig) -> DataFrame:
@@ -122,7 +139,7 @@ def _read(path: Path, config: TableConfig) -> DataFrame:
     except Exception as error:  # pandas and pyarrow raise ValueError, OSError and others on corrupt files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise AnytimeError(f"{path} cannot be read as {path.suffix[1:].upper()}: {reason}") from None
-    for part, column in (("time", config.time), ("value", config.value)):
+    for part, column in (("time", config.time), ("value", config.value), *(("covariates", name) for name in config.covariates)):
         if column not in table:
             raise _lacks(path, table, part, column)
     if not len(table):
@@ -143,7 +160,7 @@ def _read_csv(path: Path, config: TableConfig) -> DataFrame:
             skipinitialspace=True,
             index_col=False,
             keep_default_na=False,
-            na_values={config.time: EMPTY, config.value: EMPTY},
+            na_values=dict.fromkeys((config.time, config.value, *config.covariates), EMPTY),
         )
 
 
@@ -199,6 +216,15 @@ def _values(path: Path, column: str, cells: Series[Any]) -> NDArray[np.float64]:
     _refuse(path, column, cells, values.isna() & cells.notna(), "{} is not a number")
     _refuse(path, column, cells, values.abs() > LARGEST, "{} is too large for 32 bits")
     return np.asarray(values, np.float64)
+
+
+def _covariates(path: Path, config: TableConfig, table: DataFrame) -> NDArray[np.float64]:
+    """What is known in advance, (rows, L); no cell may be empty."""
+    found = np.empty((len(table), len(config.covariates)))
+    for place, column in enumerate(config.covariates):
+        _refuse(path, column, table[column], table[column].isna(), "the covariate is missing")
+        found[:, place] = _values(path, column, table[column])
+    return found
 
 
 def _check_unique(path: Path, config: TableConfig, frame: DataFrame) -> None:

@@ -30,6 +30,7 @@ def class_costs(
     codes: Tensor,
     labels: Tensor | None = None,
     progress: Callable[[int], None] = lambda done: None,
+    local: Tensor | None = None,
 ) -> Tensor:
     """What every code costs given the codes before it and each of several labels.
 
@@ -39,6 +40,7 @@ def class_costs(
         codes: (n, N) of integers.
         labels: (Y,) int64, -1 for none; by default all classes.
         progress: called with the number of sequences that are done.
+        local: (n, N, L), a condition that changes along the sequences, for networks that take one.
 
     Returns:
         -log p(code | label) in nats, (n, Y, N) float64 on the CPU.
@@ -47,7 +49,7 @@ def class_costs(
         AnytimeError: the prior knows no classes, and no labels are given.
     """
     parts = []
-    for rows, nats in class_batches(prior, head, codes, labels):
+    for rows, nats in class_batches(prior, head, codes, labels, local):
         parts.append(nats)
         progress(len(rows))
     return torch.cat(parts)
@@ -71,7 +73,9 @@ class Rule:
 
 
 @torch.no_grad()
-def class_batches(prior: Prior, head: Head, codes: Tensor, labels: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+def class_batches(
+    prior: Prior, head: Head, codes: Tensor, labels: Tensor | None = None, local: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
     """`class_costs` in batches, for those who need not keep all of it.
 
     Yields:
@@ -82,7 +86,8 @@ def class_batches(prior: Prior, head: Head, codes: Tensor, labels: Tensor | None
     asked = torch.arange(prior.classes) if labels is None else labels
     for rows in torch.arange(len(codes)).split(_size(prior, codes.shape[1], len(asked))):
         chosen = codes[rows].to(prior.device, torch.int64)
-        yield rows, _class_nats(prior, head, chosen, asked.to(prior.device)).cpu().double()
+        told = None if local is None else local[rows].to(prior.device)
+        yield rows, _class_nats(prior, head, chosen, asked.to(prior.device), told).cpu().double()
 
 
 def image_nats(prior: Prior, head: Head, codes: Tensor, progress: Callable[[int], None] = lambda done: None) -> Tensor:
@@ -104,10 +109,11 @@ def _size(prior: Prior, length: int, labels: int) -> int:
     return max(1, TOKENS // (length * labels))
 
 
-def _class_nats(prior: Prior, head: Head, codes: Tensor, labels: Tensor) -> Tensor:
+def _class_nats(prior: Prior, head: Head, codes: Tensor, labels: Tensor, local: Tensor | None) -> Tensor:
     """Costs of codes (B, N) under labels (Y,): (B, Y, N). Attention has nothing to share: there, every label is a row."""
     if isinstance(prior, WaveNet):
-        return torch.stack([-head.log_prob(parameters, codes) for parameters in class_parameters(prior, codes, labels)], dim=1)
+        each = class_parameters(prior, codes, labels, local)
+        return torch.stack([-head.log_prob(parameters, codes) for parameters in each], dim=1)
     rows = codes.repeat_interleave(len(labels), dim=0)
     nats: Tensor = -head.log_prob(prior(rows, labels.repeat(len(codes))), rows)
     return nats.view(len(codes), len(labels), -1)

@@ -14,9 +14,13 @@ from anytime.heads import HeadConfig
 from anytime.networks.config import TransformerConfig
 from anytime.networks.wavenet import WaveNetConfig
 from anytime.sampling.filters import Filters
+from anytime.tokenizers.finite_scalar import FiniteScalarConfig
 from anytime.tokenizers.ordered import OrderedVQConfig
 from anytime.tokenizers.pixels import PixelsConfig
+from anytime.tokenizers.residual_vq import ResidualVQConfig
 from anytime.tokenizers.series import SeriesTokenizerConfig
+from anytime.tokenizers.sound import OrderedSoundConfig
+from anytime.tokenizers.spatial import SpatialVQConfig
 
 T = TypeVar("T")
 FORMAT = 1
@@ -41,7 +45,15 @@ class ModelConfig:
 
     name: str
     image: list[int]
-    tokenizer: OrderedVQConfig | PixelsConfig | SeriesTokenizerConfig
+    tokenizer: (
+        OrderedVQConfig
+        | SpatialVQConfig
+        | FiniteScalarConfig
+        | ResidualVQConfig
+        | PixelsConfig
+        | SeriesTokenizerConfig
+        | OrderedSoundConfig
+    )
     prior: TransformerConfig | WaveNetConfig
     classes: list[str] = field(default_factory=list)
     data: str = ""

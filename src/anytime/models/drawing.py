@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -17,15 +19,14 @@ from torch import Tensor
 
 from anytime.models.config import ModelConfig
 from anytime.models.given import check_batch_size
-from anytime.models.parts import Prior, Tokenizer, head_of
+from anytime.models.parts import OfSeries, Prior, Tokenizer, head_of
 from anytime.models.samples import Batch, Samples, joined
 from anytime.networks.engine import fast
 from anytime.networks.sequence import SequenceModel
 from anytime.pictures.sheet import channels_last
-from anytime.sampling.budget import Clock, Deadline, Stop
+from anytime.sampling.budget import Clock, Deadline, Stop, uncollected
 from anytime.sampling.decode import Decoding, finish, run
 from anytime.sampling.seeds import uniforms
-from anytime.tokenizers.series import SeriesTokenizer
 
 BATCH = 256  # samples that are drawn together where nobody says
 Progress = Callable[[int], None]
@@ -67,7 +68,7 @@ class Drawing:
         """
         with torch.inference_mode():
             decoded = [self.tokenizer.decode(chunk.to(self.device)) for chunk in codes.split(batch_size)]
-            if isinstance(self.tokenizer, SeriesTokenizer):
+            if isinstance(self.tokenizer, OfSeries):
                 return np.concatenate([values.float().cpu().numpy() for values in decoded])
             pixels = [(image * 255).round_().to(torch.uint8).cpu().numpy() for image in decoded]
         return channels_last(np.concatenate(pixels))
@@ -89,33 +90,45 @@ class Drawing:
         """Draws one batch: runs the loop, then decodes."""
         clock, decoding = self._clock(batch), self._decoding(batch)
         step_ms = [0.0] * decoding.position
-        for seconds in run(decoding, batch.lengths, clock.step, limit, stop):
-            step_ms.append(1000 * seconds)
-            if progress is not None:
-                progress(decoding.position)
-            if limit is not None and not clock.decode.count:
-                self._timed_decode(decoding.tokens[:, : decoding.position], clock)  # tells what the last decode will cost
-        reached = batch.lengths.clamp(max=decoding.position)
-        codes = finish(decoding.tokens, reached).cpu().clone()
-        data, decode_ms = self._timed_decode(codes, clock)
+        with nullcontext() if limit is None else uncollected():
+            for seconds in run(decoding, batch.lengths, clock.step, limit, stop):
+                step_ms.append(1000 * seconds)
+                if progress is not None:
+                    progress(decoding.position)
+                if limit is not None and not clock.decode.count:
+                    self._finished(decoding, batch.lengths, clock)  # tells what the last decode will cost
+            codes, reached, data, decode_ms = self._finished(decoding, batch.lengths, clock)
         return Samples(
             codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, step_ms, decode_ms, batch.stream
         )
 
-    def _timed_decode(self, codes: Tensor, clock: Clock) -> tuple[NDArray[Any], float]:
+    def _finished(self, decoding: Decoding, wanted: Tensor, clock: Clock) -> tuple[Tensor, Tensor, NDArray[Any], float]:
+        """What there is after the last step: codes, how many of each row, what they stand for, and the milliseconds it took."""
         started = time.perf_counter()
+        reached = wanted.clamp(max=decoding.position)
+        codes = finish(decoding.tokens, reached).cpu().clone()
         data = self.decode(codes)
-        clock.decode.observe(time.perf_counter() - started)
-        return data, 1000 * (time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        clock.decode.observe(seconds)
+        return codes, reached, data, 1000 * seconds
 
     def _decoding(self, batch: Batch) -> Decoding:
         uniform = uniforms(batch.seed, batch.indices, self.num_codes, batch.stream).to(self.device)
-        labels = None if batch.labels is None else batch.labels.to(self.device)
-        prefix = None if batch.prefix is None else batch.prefix.to(self.device)
-        return Decoding(self.drawn_by, self.head, uniform, labels, batch.filters, prefix)
+        copies, given = _copies(batch), (batch.labels, batch.prefix, batch.local)
+        labels, prefix, local = (None if rows is None else rows[::copies].to(self.device) for rows in given)
+        return Decoding(self.drawn_by, self.head, uniform, labels, batch.filters, prefix, copies, local)
 
     def _deadline(self, milliseconds: float | None, started: float, batch: Batch) -> Deadline | None:
         return None if milliseconds is None else Deadline(milliseconds, self._clock(batch), started)
 
     def _clock(self, batch: Batch) -> Clock:
         return self._clocks[len(batch.indices), batch.filters.guided]
+
+
+def _copies(batch: Batch) -> int:
+    """How many consecutive rows each time share all that they are told, so that their prefix needs to be fed only once."""
+    if batch.prefix is None:
+        return 1
+    told = [rows for rows in (batch.prefix, batch.labels, batch.local) if rows is not None]
+    changes = [(rows[1:] != rows[:-1]).reshape(len(rows) - 1, rows[0].numel()).any(1) for rows in told]
+    return math.gcd(len(batch.prefix), *(1 + torch.stack(changes).any(0).nonzero()[:, 0]).tolist())

@@ -7,14 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from anytime.errors import AnytimeError
 from anytime.models.config import ModelConfig
+from anytime.networks.wavenet import WaveNetConfig
 from anytime.sampling.filters import Filters
 from anytime.sampling.seeds import draw_labels
 
 Labels = int | Sequence[int] | Tensor | None
+Local = Tensor | NDArray[Any] | None
+"""Covariates of each of n samples at every step, (n, N, L), or (N, L) for all of them."""
 
 
 def indices_of(n: int, first: int = 0) -> range:
@@ -49,6 +53,43 @@ def labels_of(config: ModelConfig, given: Labels, seed: int, indices: Sequence[i
             f"The classes of {config.name} are: {', '.join(config.classes)}",
         )
     return labels
+
+
+def local_of(config: ModelConfig, given: Local, n: int, steps: int) -> Tensor | None:
+    """Covariates of n samples, (n, steps, L) float32; None for a model without.
+
+    Raises:
+        AnytimeError: they are missing or too many, or not numbers for each sample and step.
+    """
+    width = config.prior.local if isinstance(config.prior, WaveNetConfig) else 0
+    if given is None:
+        check_told(config, width == 0)
+        return None
+    if not width:
+        raise AnytimeError(f"{config.name} was trained without covariates", "Leave them out")
+    local = torch.as_tensor(given, dtype=torch.float32)
+    local = local.expand(n, -1, -1) if local.ndim == 2 else local
+    if local.shape != (n, steps, width) or not bool(local.isfinite().all()):
+        what = f"covariates should be numbers of the shape {(n, steps, width)}, not {tuple(local.shape)}"
+        raise AnytimeError(what, f"{config.name} is told {_told(config)} at every step")
+    return local
+
+
+def check_told(config: ModelConfig, told: bool) -> None:
+    """Looks whether a model that is told something at every step was.
+
+    Raises:
+        AnytimeError: it was not.
+    """
+    if not told:
+        what = f"{config.name} is told {_told(config)} at every step, and was given none"
+        raise AnytimeError(what, "Give a table with these columns: --covariates FILE, or --data FILE where series are given")
+
+
+def _told(config: ModelConfig) -> str:
+    """What a model is told at every step, in words."""
+    names = config.series.table.covariates if config.series else []
+    return ", ".join(names) or "covariates"
 
 
 def filters_of(config: ModelConfig, given: Mapping[str, Any]) -> Filters:

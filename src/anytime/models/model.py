@@ -21,7 +21,17 @@ from torch import Tensor
 
 from anytime.errors import AnytimeError
 from anytime.models.drawing import BATCH, Drawing, Progress
-from anytime.models.given import Labels, check_batch_size, check_prefix, filters_of, first_codes, indices_of, labels_of
+from anytime.models.given import (
+    Labels,
+    Local,
+    check_batch_size,
+    check_prefix,
+    filters_of,
+    first_codes,
+    indices_of,
+    labels_of,
+    local_of,
+)
 from anytime.models.samples import Batch, Partial, Samples, joined, reordered
 from anytime.sampling.budget import Budget, Stop, lengths, one_length
 from anytime.sampling.decode import run
@@ -81,6 +91,7 @@ class Model(Drawing):
         first_index: int = 0,
         batch_size: int = BATCH,
         progress: Progress | None = None,
+        local: Local = None,
         **filters: Any,
     ) -> Samples:
         """Draws n samples.
@@ -95,13 +106,14 @@ class Model(Drawing):
             first_index: index of the first sample, to go on where an earlier call ended.
             batch_size: samples drawn together; with a deadline or `stop` all n are, and memory grows with n.
             progress: called after each code of each batch, with the number of codes it has.
+            local: covariates of each sample at every step, (n, N, L), or (N, L) for all, for models that are told them.
             **filters: temperature, top_k, top_p, guidance, see `Filters`; by default those of the model's config.
 
         Raises:
             AnytimeError: a budget, label or filter is out of range.
         """
         started = time.perf_counter()
-        batch = self._batch(indices_of(n, first_index), budget, seed, labels, filters)
+        batch = self._batch(indices_of(n, first_index), budget, seed, labels, filters, local=local)
         if deadline is not None or stop is not None:
             return self.draw(batch, self._deadline(deadline, started, batch), stop, progress)
         return self.draw_all(batch, batch_size, progress)
@@ -115,6 +127,7 @@ class Model(Drawing):
         seed: int = 0,
         labels: Labels = None,
         first_index: int = 0,
+        local: Local = None,
         **filters: Any,
     ) -> Iterator[Partial]:
         """Draws n samples and yields them as they come; one run of the prior serves all budgets.
@@ -126,6 +139,7 @@ class Model(Drawing):
             seed: as for `sample`.
             labels: as for `sample`.
             first_index: as for `sample`.
+            local: as for `sample`.
             **filters: see `Filters`.
 
         Raises:
@@ -136,7 +150,7 @@ class Model(Drawing):
         length = one_length(budget, self.num_codes) if budget is not None else max(marks, default=1)
         if at is not None and (not marks or max(marks) > length):
             raise AnytimeError(f"cannot yield at {list(at)} within {length} codes", "Give budgets up to the one to stop at")
-        return self._stream(self._batch(indices, length, seed, labels, filters), marks)
+        return self._stream(self._batch(indices, length, seed, labels, filters, local=local), marks)
 
     def _stream(self, batch: Batch, marks: set[int]) -> Iterator[Partial]:
         decoding = self._decoding(batch)
@@ -152,6 +166,7 @@ class Model(Drawing):
         deadline: float | None = None,
         batch_size: int = BATCH,
         progress: Progress | None = None,
+        local: Local = None,
     ) -> Samples:
         """Goes on with samples that were stopped: the same codes as if they had never been.
 
@@ -164,6 +179,7 @@ class Model(Drawing):
             deadline: milliseconds from this call.
             batch_size: samples drawn together; with a deadline a whole group is.
             progress: as for `sample`.
+            local: as for `sample`; the same as when they were begun.
 
         Raises:
             AnytimeError: the budget is below what the samples have already.
@@ -173,7 +189,8 @@ class Model(Drawing):
         wanted = lengths(budget, self.num_codes, len(samples))
         if bool((wanted < samples.lengths).any()):
             raise AnytimeError(f"the samples have up to {int(samples.lengths.max())} codes already", "Give a larger budget")
-        batch = Batch(samples.seed, samples.indices, samples.labels, wanted, samples.filters, samples.codes, samples.stream)
+        told = local_of(self.config, local, len(samples), self.num_codes)
+        batch = Batch(samples.seed, samples.indices, samples.labels, wanted, samples.filters, samples.codes, samples.stream, told)
         groups = [(samples.lengths == length).nonzero()[:, 0] for length in samples.lengths.unique()]
         if deadline is None:
             groups = [rows for group in groups for rows in group.split(batch_size)]
@@ -194,6 +211,7 @@ class Model(Drawing):
         first_index: int = 0,
         batch_size: int = BATCH,
         progress: Progress | None = None,
+        local: Local = None,
         **filters: Any,
     ) -> Samples:
         """Goes on from codes that are given, each row from its own.
@@ -206,12 +224,13 @@ class Model(Drawing):
             first_index: as for `sample`.
             batch_size: rows drawn together.
             progress: as for `sample`.
+            local: as for `sample`.
             **filters: see `Filters`.
 
         Raises:
             AnytimeError: a budget, label or filter is out of range, or the prefix is not of codes.
         """
-        batch = self._batch(indices_of(len(prefix), first_index), budget, seed, labels, filters, prefix, COMPLETIONS)
+        batch = self._batch(indices_of(len(prefix), first_index), budget, seed, labels, filters, prefix, COMPLETIONS, local)
         return self.draw_all(batch, batch_size, progress)
 
     def vary(
@@ -252,13 +271,15 @@ class Model(Drawing):
         filters: dict[str, Any],
         prefix: Tensor | None = None,
         stream: int = 0,
+        local: Local = None,
     ) -> Batch:
         """What a caller asked for, checked."""
         wanted = lengths(budget, self.num_codes, len(indices))
         if prefix is not None:
             check_prefix(prefix, wanted, self.num_codes, self.tokenizer.codebook_size)
         given = labels_of(self.config, labels, seed, indices)
-        return Batch(int(seed), list(indices), given, wanted, filters_of(self.config, filters), prefix, stream)
+        told = local_of(self.config, local, len(indices), self.num_codes)
+        return Batch(int(seed), list(indices), given, wanted, filters_of(self.config, filters), prefix, stream, told)
 
 
 def _share(deadline: float, started: float, left: int) -> float:

@@ -9,11 +9,16 @@ from anytime.models.config import ModelConfig
 from anytime.networks.config import TransformerConfig
 from anytime.networks.transformer import CausalTransformer
 from anytime.networks.wavenet import WaveNet, WaveNetConfig
+from anytime.tokenizers.finite_scalar import FiniteScalar, FiniteScalarConfig
 from anytime.tokenizers.ordered import OrderedVQ
 from anytime.tokenizers.pixels import Pixels, PixelsConfig
+from anytime.tokenizers.residual_vq import ResidualVQ, ResidualVQConfig
 from anytime.tokenizers.series import SeriesTokenizer, SeriesTokenizerConfig
+from anytime.tokenizers.sound import OrderedSound, OrderedSoundConfig
+from anytime.tokenizers.spatial import SpatialVQ, SpatialVQConfig
 
-Tokenizer = OrderedVQ | Pixels | SeriesTokenizer
+Tokenizer = OrderedVQ | SpatialVQ | FiniteScalar | ResidualVQ | Pixels | SeriesTokenizer | OrderedSound
+OfSeries = SeriesTokenizer | OrderedSound  # tokenizers of values (B, T) in time, with a rate
 Prior = CausalTransformer | WaveNet
 
 
@@ -25,8 +30,16 @@ def make_tokenizer(config: ModelConfig) -> Tokenizer:
     """
     if isinstance(config.tokenizer, SeriesTokenizerConfig):
         return SeriesTokenizer(config.tokenizer)
+    if isinstance(config.tokenizer, OrderedSoundConfig):
+        return OrderedSound(config.tokenizer)
     channels, height, width = config.image
     image = (channels, height, width)
+    if isinstance(config.tokenizer, SpatialVQConfig):
+        return SpatialVQ(config.tokenizer, image)
+    if isinstance(config.tokenizer, FiniteScalarConfig):
+        return FiniteScalar(config.tokenizer, image)
+    if isinstance(config.tokenizer, ResidualVQConfig):
+        return ResidualVQ(config.tokenizer, image)
     return Pixels(config.tokenizer, image) if isinstance(config.tokenizer, PixelsConfig) else OrderedVQ(config.tokenizer, image)
 
 

@@ -28,6 +28,7 @@ class Batch:
         filters: how the distributions are sharpened.
         prefix: codes that are given, (n, j) int64, or None.
         stream: of the random numbers, see `seeds.py`.
+        local: covariates, (n, N, L), or None.
     """
 
     seed: int
@@ -37,6 +38,7 @@ class Batch:
     filters: Filters
     prefix: Tensor | None = None
     stream: int = 0
+    local: Tensor | None = None
 
     def part(self, rows: Tensor, given: int = 0) -> Batch:
         """Some of the rows, with the first `given` codes of each as their prefix."""
@@ -48,6 +50,7 @@ class Batch:
             self.filters,
             None if self.prefix is None else self.prefix[rows, :given],
             self.stream,
+            None if self.local is None else self.local[rows],
         )
 
 

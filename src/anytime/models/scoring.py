@@ -57,12 +57,20 @@ def costs(prior: Prior, head: Head, codes: Tensor, labels: Tensor | None) -> tup
 
 
 @torch.no_grad()
-def accuracy(prior: Prior, head: Head, codes: Tensor, labels: Tensor | None, scored: Tensor | None = None) -> float:
+def accuracy(
+    prior: Prior,
+    head: Head,
+    codes: Tensor,
+    labels: Tensor | None,
+    scored: Tensor | None = None,
+    local: Tensor | None = None,
+) -> float:
     """Share of the codes (n, N) that are the most likely ones given those before them.
 
     Arguments as for `score`, and `scored` (n, N) bool, which codes count; None if all do.
     """
-    right = [head.log_probs(parameters).argmax(-1) == chosen for _, chosen, parameters in _batches(prior, codes, labels)]
+    batches = _batches(prior, codes, labels, local)
+    right = [head.log_probs(parameters).argmax(-1) == chosen for _, chosen, parameters in batches]
     counted = torch.cat(right).cpu()
     return float((counted if scored is None else counted[scored]).double().mean())
 

@@ -33,6 +33,8 @@ class TransformerConfig:
             tokenizer has a codebook for each.
         tied: whether the output shares the token embedding.
         label_dropout: share of training samples whose label is hidden.
+        checkpointed: whether training keeps only what each block was given, and runs it once more for its gradients (Chen et al.
+            2016): the same gradients, about a third more time, and for long sequences a small part of the memory.
         kind: tells this network from others in a YAML file.
     """
 
@@ -55,4 +57,5 @@ class TransformerConfig:
     token_per_position: bool = False
     tied: bool = False
     label_dropout: float = 0.1
+    checkpointed: bool = False
     kind: Literal["transformer"] = "transformer"

@@ -25,17 +25,19 @@ class ResidualBlock(nn.Module):
 
     Args:
         width: number of channels, a multiple of 8.
+        kernel: height and width of the convolutions, odd.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, kernel: tuple[int, int] = (3, 3)) -> None:
         super().__init__()
+        padding = kernel[0] // 2, kernel[1] // 2
         self.branch = nn.Sequential(
             nn.GroupNorm(GROUPS, width),
             nn.SiLU(),
-            nn.Conv2d(width, width, 3, padding=1),
+            nn.Conv2d(width, width, kernel, padding=padding),
             nn.GroupNorm(GROUPS, width),
             nn.SiLU(),
-            nn.Conv2d(width, width, 3, padding=1),
+            nn.Conv2d(width, width, kernel, padding=padding),
         )
         last = self.branch[-1]
         assert isinstance(last, nn.Conv2d)

@@ -132,7 +132,7 @@ class CausalTransformer(nn.Module):
         x = self.dropout(embedded if condition is None else embedded + condition)
         carry: Carry | None = None
         for block in self.blocks:
-            x, carry = block(x, carry)
+            x, carry = self._through(block, x, carry)
         parameters = self._read_out(x, 0 if first is None else 1)
         parameters = parameters if first is None else torch.cat([first[:, None], parameters], dim=1)
         return self._coupled(parameters, tokens, 0)
@@ -211,6 +211,16 @@ class CausalTransformer(nn.Module):
             x, carry = block.step(x, carry, memory, state.position)
         state.position += x.shape[1]
         return self._coupled(self._read_out(x[:, -1:], told), state.tokens, told)[:, 0]
+
+    def _through(self, block: nn.Module, x: Tensor, carry: Carry | None) -> tuple[Tensor, Carry | None]:
+        """One block over whole sequences."""
+        if not (self.config.checkpointed and self.training and torch.is_grad_enabled()):
+            after: tuple[Tensor, Carry | None] = block(x, carry)
+            return after
+        from torch.utils.checkpoint import checkpoint
+
+        recomputed: tuple[Tensor, Carry | None] = checkpoint(block, x, carry, use_reentrant=False)
+        return recomputed
 
     def _condition(self, labels: Tensor | None, batch: int) -> Tensor | None:
         """Embedded labels (B, 1, D)."""

@@ -30,7 +30,7 @@ class Observed:
         parameters: what `WaveNet.forward` gives, (B, T, P).
         inputs: of each layer, (T', B, I), T' being T, or T - 1 without a start token.
         rows: of the table of labels, (B,).
-        local: the condition that changes with time, (T', B, L), or None.
+        local: the condition that changes with time as the layers take it, (T', B, L), or None.
     """
 
     parameters: Tensor
@@ -44,12 +44,12 @@ def observe(network: WaveNet, tokens: Tensor, labels: Tensor | None = None, loca
     if labels is not None and network.training:
         labels = hide_some(labels, network.config.label_dropout)
     rows = label_rows(labels, len(tokens), network.classes, network.device)
-    local = None if local is None else local[:, network.lead :].transpose(0, 1)
-    inputs, skip = network.through(network.embedded(tokens[:, :-1]), rows, local)
+    told = network.told(local, network.lead)
+    inputs, skip = network.through(network.embedded(tokens[:, :-1]), rows, told)
     parameters = network.read_out(skip).transpose(0, 1)
     if network.first is not None:
         parameters = torch.cat([network.first[rows][:, None], parameters], dim=1)
-    return Observed(parameters, inputs, rows, local)
+    return Observed(parameters, inputs, rows, told)
 
 
 def unroll(network: WaveNet, observed: Observed, origins: Tensor, horizon: int, draw: Draw) -> Tensor:

@@ -8,8 +8,6 @@ reaches, so that p(x_0) is modelled too. What a layer looks back to lies in ring
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -19,49 +17,11 @@ from anytime.errors import AnytimeError
 from anytime.networks.gated import GatedLayer
 from anytime.networks.labels import hide_some, label_rows
 from anytime.networks.ring import WaveNetState
-from anytime.networks.wavenet_steps import WaveNetSteps
+from anytime.networks.wavenet_config import WaveNetConfig, check_shape, lags_of
+from anytime.networks.wavenet_prefill import feed
+from anytime.networks.wavenet_steps import steps_of
 
-
-@dataclass(frozen=True)
-class WaveNetConfig:
-    """Shape of a WaveNet.
-
-    Attributes:
-        kind: tells this network from others in a YAML file.
-        dilations: of the layers, from the first on.
-        kernel_size: taps of each of them.
-        kernel_sizes: taps of each layer, if they differ.
-        input_kernel_size: taps of the layer before them, which has dilation 1.
-        lags: how many inputs back each tap of each layer reads, the layer on the tokens first, in place of dilations and kernel
-            sizes. Lags of 0, 1, 27, 28 and 29 are the neighbours before a pixel of an image 28 wide.
-        embedding: channels of a token.
-        residual: channels of the stream from layer to layer.
-        gate: channels of tanh and sigmoid each.
-        skip: channels from each layer to the head.
-        head: channels inside the head.
-        local: channels of a condition that changes with time; 0 for none.
-        conditioned_from: first layer that is told the label. The layers below are computed once for all classes.
-        dropout: of what each layer puts out.
-        start: whether a start token stands before the first. Without it the first token has a learned distribution of its own.
-        label_dropout: share of training samples whose label is hidden.
-    """
-
-    kind: Literal["wavenet"] = "wavenet"
-    dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16, 32, 64, 128])
-    kernel_size: int = 2
-    kernel_sizes: list[int] = field(default_factory=list)
-    input_kernel_size: int = 1
-    lags: list[list[int]] = field(default_factory=list)
-    embedding: int = 32
-    residual: int = 32
-    gate: int = 32
-    skip: int = 32
-    head: int = 32
-    local: int = 0
-    conditioned_from: int = 0
-    dropout: float = 0.0
-    start: bool = True
-    label_dropout: float = 0.1
+__all__ = ["WaveNet", "WaveNetConfig"]
 
 
 class WaveNet(nn.Module):
@@ -74,13 +34,20 @@ class WaveNet(nn.Module):
         classes: number of labels, 0 for none.
         outputs: P, numbers for one token; Q by default.
 
+    Attributes:
+        local_mean: what is taken off the local condition, (L,), or None without one.
+        local_deviation: what it is divided by then.
+
     Raises:
-        AnytimeError: a number is out of its range.
+        AnytimeError: a number is out of its range; in use: a local condition is missing, or not of the network's width.
     """
+
+    local_mean: Tensor | None
+    local_deviation: Tensor | None
 
     def __init__(self, config: WaveNetConfig, vocabulary: int, length: int, classes: int = 0, outputs: int | None = None) -> None:
         super().__init__()
-        _check(config)
+        check_shape(config)
         self.config, self.vocabulary, self.length, self.classes = config, vocabulary, length, classes
         self.outputs = vocabulary if outputs is None else outputs
         self.token_embedding = nn.Embedding(vocabulary, config.embedding)
@@ -91,6 +58,8 @@ class WaveNet(nn.Module):
         self.labels = nn.Parameter(0.1 * torch.randn(told, classes + 1, 2 * config.gate)) if classes else None
         shape = len(self.layers), config.local, 2 * config.gate
         self.local = nn.Parameter(torch.randn(shape) / config.local**0.5) if config.local else None
+        self.register_buffer("local_mean", torch.zeros(config.local) if config.local else None)
+        self.register_buffer("local_deviation", torch.ones(config.local) if config.local else None)
         self.skip_bias = nn.Parameter(torch.zeros(config.skip))
         self.dropout = nn.Dropout(config.dropout)
         self.hidden = nn.Linear(config.skip, config.head)
@@ -121,47 +90,61 @@ class WaveNet(nn.Module):
         if labels is not None and self.training:
             labels = hide_some(labels, self.config.label_dropout)
         rows = label_rows(labels, len(tokens), self.classes, self.device)
-        local = None if local is None else local[:, self.lead :].transpose(0, 1)
-        _, skip = self.through(self.embedded(tokens[:, :-1]), rows, local)
+        _, skip = self.through(self.embedded(tokens[:, :-1]), rows, self.told(local, self.lead))
         parameters = self.read_out(skip).transpose(0, 1)
         if self.first is not None:
             parameters = torch.cat([self.first[rows.flatten()][:, None], parameters], dim=1)
         return parameters.unflatten(0, tuple(rows.shape)) if rows.ndim == 2 else parameters
 
+    @torch.no_grad()
     def init_state(self, batch: int, labels: Tensor | None = None, local: Tensor | None = None) -> WaveNetState:
         """Empty ring buffers for `batch` rows, and what they are told: labels (B,), a local condition (B, N, L)."""
         rows = label_rows(labels, batch, self.classes, self.device)
         layers = list(self.gated_layers())
-        rings = [layer.bias.new_zeros(layer.memory, batch, layer.taps.shape[1]) for layer in layers]
+        slots = [layer.memory + 1 for layer in layers]
+        seen = rows.new_full((slots[0], batch), self.vocabulary + 1)
+        streams = self.skip_bias.new_zeros(sum(slots[1:]), batch, self.config.residual)
         told = [self.condition(index, rows, None) for index in range(len(layers))]
         gates = [layer.bias.expand(batch, -1) + (0 if c is None else c[0]) for layer, c in zip(layers, told, strict=True)]
         first = None if self.first is None else self.first[rows]
-        return WaveNetState(rings, gates, rows, first, None if local is None else local.transpose(0, 1))
+        return WaveNetState(seen, streams, slots[1:], torch.stack(gates), rows, first, self.told(local))
 
-    @torch.no_grad()
     def step(self, previous: Tensor | None, state: WaveNetState) -> Tensor:
         """Parameters (B, P) of the next token, given the previous one (B,), or None before the first."""
         if previous is None and state.first is not None:
             return state.first
         if state.steps is None:
-            state.steps = WaveNetSteps(self, state)
-        x = self._start(state.batch) if previous is None else self.token_embedding(previous)
-        local = None if state.local is None else state.local[state.position + self.lead]
-        skip = state.steps.step(x, state.position, local)
-        state.position += 1
-        return self.read_out(skip)
+            state.steps = steps_of(self, state)
+        return state.steps.step(previous, state)
 
+    @torch.no_grad()
     def prefill(self, prefix: Tensor, state: WaveNetState) -> Tensor:
         """Feeds k >= 1 tokens (B, k) into a fresh state; parameters (B, P) of token k. Costs the receptive field at most."""
-        embedded = self.embedded(prefix)
-        state.position = len(embedded)
-        embedded = embedded[-self.receptive_field :]
-        end = state.position + self.lead
-        local = None if state.local is None else state.local[end - len(embedded) : end]
-        inputs, skip = self.through(embedded, state.rows, local)
-        for index, x in enumerate(inputs):
-            state.remember(index, x, state.position)
-        return self.read_out(skip[-1])
+        inputs = prefix.T if self.start is None else F.pad(prefix.T, (0, 0, 1, 0), value=self.vocabulary)
+        return feed(self, inputs, state)
+
+    @torch.no_grad()
+    def learn_local(self, local: Tensor) -> None:
+        """Takes mean and deviation of the local condition from examples (n, T, L), so that all its numbers weigh the same."""
+        if self.local_mean is not None and self.local_deviation is not None:
+            deviation, mean = torch.std_mean(local.flatten(0, 1).double(), dim=0, correction=0)
+            self.local_mean.copy_(mean)
+            self.local_deviation.copy_(deviation.where(deviation > 0, 1.0))
+
+    def told(self, local: Tensor | None, first: int = 0) -> Tensor | None:
+        """The local condition (B, T, L), from token `first` on, as the layers take it: standardised, (T - first, B, L)."""
+        width = 0 if local is None else local.shape[2]
+        if width != self.config.local:
+            what = f"a WaveNet that is told {self.config.local} numbers at every step was given {width or 'none'}"
+            raise AnytimeError(what, "Give what it was trained with: the covariates of its table")
+        if local is None or self.local_mean is None or self.local_deviation is None:
+            return None
+        return ((local[:, first:] - self.local_mean) / self.local_deviation).transpose(0, 1)
+
+    def input_table(self) -> Tensor:
+        """Inputs of the first layer: of every token and, last, of the start token, (Q + 1, E); nought if there is none."""
+        start = torch.zeros_like(self.token_embedding.weight[0]) if self.start is None else self.start
+        return torch.cat([self.token_embedding.weight, start[None]])
 
     def embedded(self, tokens: Tensor) -> Tensor:
         """Inputs of the first layer, the start token before them: (B, T) or (B, T, Q) -> (1 + T, B, E) or (T, B, E)."""
@@ -223,38 +206,8 @@ class WaveNet(nn.Module):
 
 def _layers(config: WaveNetConfig) -> Iterator[GatedLayer]:
     """The layer on the embedded tokens, then the others."""
-    inputs, lags = config.embedding, _lags(config)
+    inputs, lags = config.embedding, lags_of(config)
     for index, each in enumerate(lags):
         last = index == len(lags) - 1
         yield GatedLayer(inputs, config.residual, config.gate, config.skip, each, last)
         inputs = config.residual
-
-
-def _lags(config: WaveNetConfig) -> list[list[int]]:
-    """How far back each tap of each layer reads, furthest first."""
-    if config.lags:
-        return [sorted(each, reverse=True) for each in config.lags]
-    sizes = [config.input_kernel_size, *(config.kernel_sizes or [config.kernel_size] * len(config.dilations))]
-    dilations = [1, *config.dilations]
-    return [[tap * dilation for tap in range(size)][::-1] for size, dilation in zip(sizes, dilations, strict=True)]
-
-
-def _check(config: WaveNetConfig) -> None:
-    """What the numbers cannot be."""
-    sizes = [config.input_kernel_size, config.kernel_size, *config.kernel_sizes]
-    widths = [config.embedding, config.residual, config.gate, config.skip, config.head]
-    if min(*sizes, *widths, *config.dilations) < 1:
-        raise AnytimeError("a WaveNet's kernels, dilations and channels are 1 or more", "Change the smallest of them")
-    if config.kernel_sizes and len(config.kernel_sizes) != len(config.dilations):
-        raise AnytimeError(
-            f"{len(config.dilations)} dilations want as many kernel sizes, not {len(config.kernel_sizes)}",
-            "Give one for each, or kernel_size for all",
-        )
-    if any(0 not in lags or min(lags) < 0 or len(set(lags)) < len(lags) for lags in config.lags):
-        raise AnytimeError("the lags of a layer are different numbers, 0 among them and none below it", "Change network.lags")
-    last = len(config.lags or [0, *config.dilations]) - 1
-    if not 0 <= config.conditioned_from <= last:
-        raise AnytimeError(
-            f"no layer {config.conditioned_from} can be the first that is told the label",
-            f"Choose conditioned_from 0 to {last}",
-        )

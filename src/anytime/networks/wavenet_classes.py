@@ -18,36 +18,51 @@ from anytime.networks.wavenet import WaveNet
 
 
 @torch.no_grad()
-def class_parameters(network: WaveNet, tokens: Tensor, labels: Tensor) -> Iterator[Tensor]:
-    """Runs the network once for all labels; equal to `network(tokens, labels)` but for the last digits.
+def class_parameters(network: WaveNet, tokens: Tensor, labels: Tensor, local: Tensor | None = None) -> Iterator[Tensor]:
+    """Runs the network once for all labels; equal to `network(tokens, labels, local)` but for the last digits.
 
     Args:
-        network: has no local condition, or is not told any.
+        network: any.
         tokens: (B, T) int64.
         labels: (Y,) int64, the same for every row; -1 for none.
+        local: (B, T, L), for networks that are told a condition that changes with time.
 
     Yields:
         Parameters of every token given those before it, (B, T, P), for one label after another.
     """
-    batch, below = len(tokens), network.config.conditioned_from
-    layers = list(network.gated_layers())
+    below, layers = network.config.conditioned_from, list(network.gated_layers())
+    convolved = _Convolution(network, len(tokens), network.told(local, network.lead))
     x = network.embedded(tokens[:, :-1]).flatten(0, 1)
     skip = network.skip_bias.expand(len(x), -1)
-    for layer in layers[:below]:
-        x, skip = _out(layer, x, _gated(_convolved(layer, x, batch)), skip)
-    shared = _convolved(layers[below], x, batch)
+    for index, layer in enumerate(layers[:below]):
+        x, skip = _out(layer, x, _gated(convolved(index, x)), skip)
+    shared = convolved(below, x)
     for row in label_rows(labels, len(labels), network.classes, network.device).tolist():
         told = [None] * (len(layers) - below) if network.labels is None else network.labels[:, row]
         own, skips = _out(layers[below], x, _gated(shared, told[0]), skip)
-        for layer, move in zip(layers[below + 1 :], told[1:], strict=True):
-            own, skips = _out(layer, own, _gated(_convolved(layer, own, batch), move), skips, in_place=True)
-        parameters = network.read_out(skips).unflatten(0, (-1, batch)).transpose(0, 1)
+        for index, move in enumerate(told[1:], below + 1):
+            own, skips = _out(layers[index], own, _gated(convolved(index, own), move), skips, in_place=True)
+        parameters = network.read_out(skips).unflatten(0, (-1, len(tokens))).transpose(0, 1)
         yield parameters if network.first is None else _preceded(parameters, network.first[row])
 
 
-def _convolved(layer: GatedLayer, x: Tensor, batch: int) -> Tensor:
-    """The taps, on rows (T B, I) with time first: (T B, 2 D)."""
-    return causal_taps(x.unflatten(0, (-1, batch)), layer.taps, layer.bias, layer.lags)
+class _Convolution:
+    """What comes before the gates of a network's layers, on rows (T B, I) with time first: (T B, 2 D).
+
+    Args:
+        network: whose layers.
+        batch: B.
+        local: what `network.told` gives; what a layer makes of it is worked out once for all labels.
+    """
+
+    def __init__(self, network: WaveNet, batch: int, local: Tensor | None) -> None:
+        self._layers, self._batch = list(network.gated_layers()), batch
+        self._told = None if local is None or network.local is None else [local.flatten(0, 1) @ each for each in network.local]
+
+    def __call__(self, index: int, x: Tensor) -> Tensor:
+        layer = self._layers[index]
+        z = causal_taps(x.unflatten(0, (-1, self._batch)), layer.taps, layer.bias, layer.lags)
+        return z if self._told is None else z.add_(self._told[index])
 
 
 def _gated(z: Tensor, move: Tensor | None = None) -> Tensor:

@@ -98,14 +98,15 @@ def _draw(axes: Any, panel: Panel, labels: Sequence[str]) -> None:
 
 
 def _scale(axes: Any, panel: Panel) -> None:
-    """Plain numbers on logarithmic axes, powers of two across; a linear axis begins at nought, so that lengths compare."""
+    """Plain numbers on logarithmic axes, powers of two across; a linear axis of what is never negative begins at nought."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     low, high = axes.get_ylim()
     across, upwards = LogLocator(base=2), LogLocator(subs=(1, 2, 5) if high > 10 * low else range(1, 10))
     for name, chosen, ticks in (("x", panel.log_x, across), ("y", panel.log_y, upwards)):
         if not chosen:
-            axes.set(**{f"{name}lim": (0, None)})
+            if min((value for curve in panel.curves for value in getattr(curve, name)), default=0) >= 0:
+                axes.set(**{f"{name}lim": (0, None)})
             continue
         axes.set(**{f"{name}scale": "log"})
         axis = getattr(axes, f"{name}axis")

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from anytime.files import replacing
 from anytime.pictures.plot import COLOURS, FAINT, INK
-
-FLOOR = -80.0  # decibels below the loudest, where a spectrogram is black
-WINDOW = 256  # samples of a spectrum, at most a fourth of the sound
+from anytime.pictures.spectrogram import FLOOR, decibels
 
 
 def save_series(path: Path, values: NDArray[Any], rate: int = 0, titles: Sequence[str] = ()) -> None:
@@ -53,12 +51,8 @@ def _line(axes: Any, values: NDArray[Any], rate: int, limits: tuple[float, float
 
 def _spectrogram(axes: Any, values: NDArray[Any], rate: int) -> None:
     """Decibels below the loudest, kilohertz upwards."""
-    from scipy.signal import spectrogram
-
-    width = max(8, min(WINDOW, len(values) // 4))
-    frequencies, times, power = spectrogram(values, rate, nperseg=width, noverlap=width * 3 // 4)
-    decibels = 10 * np.log10(np.maximum(power, 1e-12 * max(power.max(), 1e-30)) / max(power.max(), 1e-30))
-    axes.pcolormesh(times, frequencies / 1000, decibels, vmin=FLOOR, vmax=0, cmap="magma", shading="auto", rasterized=True)
+    frequencies, times, power = decibels(values, rate)
+    axes.pcolormesh(times, frequencies / 1000, power, vmin=FLOOR, vmax=0, cmap="magma", shading="auto", rasterized=True)
     axes.set_ylabel("kHz", color=INK, fontsize=7)
     _quiet(axes)
 

@@ -5,9 +5,12 @@ A budget never changes what is drawn, only how much of it: the codes at a small 
 
 from __future__ import annotations
 
+import gc
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +19,7 @@ from torch import Tensor
 
 from anytime.errors import AnytimeError
 
+RECENT = 200  # pieces of work that a pace remembers
 Budget = int | float | Sequence[int | float] | Tensor | None
 
 
@@ -53,42 +57,65 @@ def one_length(budget: int | float | None, codes: int) -> int:
 
 @dataclass
 class Pace:
-    """What one piece of work costs, learnt while it is done: a running mean of its seconds and of their deviation.
+    """What one piece of work costs, learnt while it is done.
+
+    A mean and a deviation would say little: on a shared machine most work takes its usual time and some of it many times that,
+    so what is reckoned with is a quantile of what was seen.
 
     Attributes:
-        mean: seconds; 0 before the first observation.
-        deviation: mean absolute deviation, seconds.
+        share: of the recent work that took no longer than what is reckoned with.
+        mean: seconds, a running mean; 0 before the first observation.
         count: observations so far.
     """
 
+    share: float = 0.95
     mean: float = 0.0
-    deviation: float = 0.0
     count: int = 0
+    _recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT), repr=False)
 
     def observe(self, seconds: float) -> None:
-        """Takes in one measurement; the last ten or so weigh most, so that a machine that slows down is noticed.
+        """Takes in one measurement; in the mean the last ten or so weigh most, so that a machine that slows down is noticed.
 
-        A stall of a shared machine can take a hundred times as long as a step: it counts as four of them, not as a new pace.
+        A stall of a shared machine can take a hundred times as long as a step: it counts as four of them, not as a new pace. And
+        the first time warms up caches and libraries, so it counts only until there is a second one.
         """
         if self.count >= 10:
             seconds = min(seconds, 4 * self.mean)
+        if self.count == 1:
+            self._recent.clear()
         self.count += 1
-        weight = max(1 / self.count, 0.1)
-        self.deviation += weight * (abs(seconds - self.mean) - self.deviation) if self.count > 1 else 0.0
-        self.mean += weight * (seconds - self.mean)
+        self.mean += max(1 / self.count, 0.1) * (seconds - self.mean)
+        self._recent.append(seconds)
 
     @property
     def cautious(self) -> float:
-        """Seconds to reckon with: the mean and three deviations."""
-        return self.mean + 3 * self.deviation
+        """Seconds to reckon with; 0 before the first observation."""
+        if not self._recent:
+            return 0.0
+        return sorted(self._recent)[math.ceil(self.share * len(self._recent)) - 1]
 
 
 @dataclass
 class Clock:
-    """Paces of a step of the prior and of a decode; a model keeps one for each batch size, so that it knows from call to call."""
+    """Paces of a step of the prior and of a decode; a model keeps one for each batch size, so that it knows from call to call.
+
+    After the decode nothing can be left out any more, so more is reckoned with for it.
+    """
 
     step: Pace = field(default_factory=Pace)
-    decode: Pace = field(default_factory=Pace)
+    decode: Pace = field(default_factory=lambda: Pace(0.99))
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Work that no garbage collection interrupts: going through all objects of a program takes it a tenth of a second."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class Deadline:

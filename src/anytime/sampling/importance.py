@@ -54,6 +54,7 @@ def fill(
     labels: Tensor | None = None,
     filters: Filters = Filters(),  # noqa: B008  (frozen)
     progress: Callable[[], None] = lambda: None,
+    local: Tensor | None = None,
 ) -> Filled:
     """Draws the hidden tokens among known ones.
 
@@ -66,10 +67,11 @@ def fill(
         labels: (F,) int64, -1 for none, or None.
         filters: of what is drawn. The weights are the model's own probabilities of what is known.
         progress: called after each token.
+        local: (F, T or more, L), a condition that changes along the sequence, for models that take one.
     """
     hidden = (known[0] < 0).tolist()
     first = hidden.index(True)
-    particles = Particles(model, head, known, labels, filters)
+    particles = Particles(model, head, known, labels, filters, local)
     for position, here in enumerate(hidden):
         if position == first:
             particles.spread(uniform.shape[2] - 1)
@@ -89,13 +91,22 @@ class Particles:
         known: see `fill`.
         labels: see `fill`.
         filters: see `fill`.
+        local: see `fill`.
 
     Attributes:
         tokens: (F, P, T) int64, -1 where not drawn yet.
         log_weights: (F, P) float64, nats; the logarithm of their mean estimates log p(known tokens so far).
     """
 
-    def __init__(self, model: SequenceModel[Any], head: Head, known: Tensor, labels: Tensor | None, filters: Filters) -> None:
+    def __init__(
+        self,
+        model: SequenceModel[Any],
+        head: Head,
+        known: Tensor,
+        labels: Tensor | None,
+        filters: Filters,
+        local: Tensor | None = None,
+    ) -> None:
         self.model, self.head, self.filters = model, head, filters
         self.tokens = known[:, None]
         self.log_weights = torch.zeros(len(known), 1, dtype=torch.float64, device=known.device)
@@ -106,7 +117,8 @@ class Particles:
         self._runs = 2 if filters.guided else 1
         if labels is not None and filters.guided:
             labels = torch.cat([labels, torch.full_like(labels, -1)])
-        self._state = model.init_state(self._runs * len(known), labels)
+        told = () if local is None else (local.repeat(self._runs, 1, 1),)
+        self._state = model.init_state(self._runs * len(known), labels, *told)
 
     def spread(self, count: int) -> None:
         """Makes so many particles of the one that each draw has."""

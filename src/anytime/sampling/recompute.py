@@ -23,15 +23,18 @@ class Prefix:
         tokens: (B, N) int64; those from `position` on are not read.
         labels: (B,) int64, or None.
         position: how many tokens were fed.
+        local: what the model is told along the sequence, (B, N, L), or None.
     """
 
     tokens: Tensor
     labels: Tensor | None
     position: int = 0
+    local: Tensor | None = None
 
     def select(self, rows: Tensor) -> Prefix:
         """The prefixes of some rows of the batch."""
-        return Prefix(self.tokens[rows], None if self.labels is None else self.labels[rows], self.position)
+        labels, local = (None if each is None else each[rows] for each in (self.labels, self.local))
+        return Prefix(self.tokens[rows], labels, self.position, local)
 
 
 class Recomputed:
@@ -49,13 +52,14 @@ class Recomputed:
         """Where the weights are."""
         return self.model.device
 
-    def __call__(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
+    def __call__(self, tokens: Tensor, labels: Tensor | None = None, *local: Tensor) -> Tensor:
         """Parameters for every position, as the model itself gives them."""
-        return self.model(tokens, labels)
+        return self.model(tokens, labels, *local)
 
-    def init_state(self, batch: int, labels: Tensor | None = None) -> Prefix:
+    def init_state(self, batch: int, labels: Tensor | None = None, local: Tensor | None = None) -> Prefix:
         """No tokens."""
-        return Prefix(torch.zeros(batch, self.length, dtype=torch.int64, device=self.model.device), labels)
+        tokens = torch.zeros(batch, self.length, dtype=torch.int64, device=self.model.device)
+        return Prefix(tokens, labels, local=local)
 
     def step(self, previous: Tensor | None, state: Prefix) -> Tensor:
         """Parameters (B, P) of the next token, given the `previous` one (B,), or None before the first."""
@@ -73,5 +77,6 @@ class Recomputed:
 
     def _next(self, state: Prefix) -> Tensor:
         """The last row of the parallel form; it does not read the token that stands in that place."""
-        parameters = self(state.tokens[:, : state.position + 1], state.labels)
-        return parameters[:, -1]
+        end = state.position + 1
+        told = () if state.local is None else (state.local[:, :end],)
+        return self(state.tokens[:, :end], state.labels, *told)[:, -1]

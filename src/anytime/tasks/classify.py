@@ -13,7 +13,7 @@ from anytime.data.series import SeriesSet
 from anytime.errors import AnytimeError
 from anytime.models.bayes import Rule, class_batches
 from anytime.models.model import Model
-from anytime.tasks.chosen import known_labels
+from anytime.tasks.chosen import known_labels, local_for
 from anytime.tasks.classify_calibration import fitted
 from anytime.tasks.classify_progressive import Course
 from anytime.tasks.progress import InImages, unheard
@@ -79,7 +79,7 @@ def classify(
     codes, labels = codes_of(model, data), known_labels(model, data)
     course = Course(rule, codes.shape[1], FILMED, labels is not None) if progressive else None
     parts = []
-    for rows, nats in class_batches(model.prior, model.head, codes):
+    for rows, nats in class_batches(model.prior, model.head, codes, local=local_for(model, data)):
         parts.append(nats.sum(-1))
         if course is not None:
             course.add(nats, None if labels is None else labels[rows])

@@ -18,7 +18,7 @@ from anytime.files import write_text
 from anytime.models.bayes import Rule
 from anytime.models.model import Model
 from anytime.pictures.plot import Curve, Panel, save_curves
-from anytime.tokenizers.ordered import OrderedVQ
+from anytime.tokenizers.nested import NestedCodes
 from anytime.tokenizers.pixels import Pixels
 
 PANELS = {"accuracy": "accuracy", "truth": "mean probability of the true class", "entropy_bits": "mean entropy (bits)"}
@@ -73,7 +73,7 @@ def write_course(course: Course, model: Model, folder: Path) -> None:
     writer.writerows([t, *values] for t, values in enumerate(zip(*means.values(), strict=True)))
     write_text(folder / "progressive.csv", table.getvalue())
     steps = torch.arange(model.num_codes + 1)
-    shared = not isinstance(model.tokenizer, OrderedVQ)
+    shared = not isinstance(model.tokenizer, NestedCodes)
     x = (100 * steps / model.num_codes if shared else steps).tolist()
     x_label = f"{unit(model)} known" + (" (%)" if shared else "")
     panels = [Panel(x_label, PANELS[name], [Curve(model.name, x, values)]) for name, values in means.items()]
@@ -84,4 +84,4 @@ def unit(model: Model) -> str:
     """What the codes of a model are."""
     if isinstance(model.tokenizer, Pixels):
         return "pixels" if model.tokenizer.image[0] == 1 else "bytes"
-    return "codes" if isinstance(model.tokenizer, OrderedVQ) else "steps"
+    return "codes" if isinstance(model.tokenizer, NestedCodes) else "steps"

@@ -24,7 +24,7 @@ from anytime.models.model import Model
 from anytime.models.samples import Samples
 from anytime.pictures.sheet import channels_first, channels_last, save_sheet
 from anytime.sampling.budget import one_length
-from anytime.tasks.chosen import known_labels
+from anytime.tasks.chosen import labels_for
 from anytime.tasks.progress import InImages, in_images, unheard
 from anytime.tasks.sample import MOST_SHOWN
 from anytime.tokenizers.pixels import Pixels
@@ -68,22 +68,21 @@ def complete_to_files(
         AnytimeError: the model is not of raw bytes, or something is out of range.
     """
     offset = offset_of(model, offset)
-    chosen = images.pixels(torch.tensor(indices))
-    codes = model.tokenizer.encode(chosen).cpu()
-    told = _labels(model, images, indices, labels)
+    chosen = images.subset(indices)
+    codes = model.tokenizer.encode(chosen.images).cpu()
     drawn_by = model.recomputing() if form == "recompute" else model
     started = time.perf_counter()
     samples = drawn_by.complete(
         codes[:, :offset],
         budget,
         seed=seed,
-        labels=told,
+        labels=labels_for(model, chosen, labels),
         batch_size=batch_size,
         progress=in_images(progress, [offset] * len(indices), one_length(budget, model.num_codes), batch_size),
         **filters,
     )
     seconds = time.perf_counter() - started
-    _write(channels_last(chosen.numpy()), _given(model, codes, offset), samples, indices, folder)
+    _write(channels_last(chosen.images.numpy()), _given(model, codes, offset), samples, indices, folder)
     report = {
         "model": model.name,
         "data": images.name,
@@ -118,14 +117,6 @@ def offset_of(model: Model, offset: int | None) -> int:
     if not 0 <= offset <= model.num_codes:
         raise AnytimeError(f"cannot give the first {offset} bytes", f"Choose --offset 0 to {model.num_codes}")
     return offset
-
-
-def _labels(model: Model, images: ImageSet, indices: Sequence[int], labels: Sequence[int] | None) -> Tensor:
-    """A label for each image, -1 where none is known: (n,) int64."""
-    if labels is not None:
-        return torch.tensor([labels[i % len(labels)] for i in range(len(indices))])
-    known = known_labels(model, images)
-    return torch.full((len(indices),), -1) if known is None else known[torch.tensor(indices)]
 
 
 def _given(model: Model, codes: Tensor, offset: int) -> NDArray[np.uint8]:

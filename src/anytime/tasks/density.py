@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,15 @@ from torch import Tensor
 from anytime.data import ImageSet
 from anytime.errors import AnytimeError
 from anytime.files import write_json, write_text
-from anytime.heads.logistic import LEVELS
-from anytime.models.bayes import image_nats
 from anytime.models.model import Model
 from anytime.pictures.histogram import save_histogram
 from anytime.pictures.sheet import save_sheet
-from anytime.tasks.density_versions import ORIGINAL, in_channels, versions
+from anytime.tasks.bits import image_bits, unit
+from anytime.tasks.density_versions import ORIGINAL, versions
 from anytime.tasks.detection import auroc, fpr95
+from anytime.tasks.foreign import Foreign
 from anytime.tasks.images import image_shape
 from anytime.tasks.progress import InImages, unheard
-from anytime.tokenizers.pixels import Pixels
 
 SHOWN = 10  # images in a row of the sheet
 
@@ -38,7 +36,7 @@ def density_to_files(
     images: ImageSet,
     folder: Path,
     *,
-    against: Sequence[ImageSet] = (),
+    against: Sequence[Foreign] = (),
     seed: int = 0,
     progress: InImages = unheard,
 ) -> dict[str, Any]:
@@ -48,7 +46,7 @@ def density_to_files(
         model: of images.
         images: of the model's shape.
         folder: where the files go.
-        against: foreign images of the model's size, no more than there are images are looked at.
+        against: foreign images; no more than there are images are looked at.
         seed: of the noise.
         progress: see `InImages`.
 
@@ -66,44 +64,35 @@ def density_to_files(
         "data": images.name,
         "split": images.split,
         "seed": seed,
-        "of": _unit(model),
+        "of": unit(model),
         "dims": model.num_codes,
         "versions": {name: _summary(bits[ORIGINAL], each) for name, each in bits.items()},
     }
     _write_rows(folder / "density.csv", bits)
     write_json(folder / "density.json", report)
     groups = {name: each.numpy() for name, each in bits.items()}
-    x_label = f"bits for each of {model.num_codes} {_unit(model)}"
+    x_label = f"bits for each of {model.num_codes} {unit(model)}"
     save_histogram(folder / "density.png", groups, x_label, f"What {model.name} finds likely")
     _save_versions(folder / "versions.png", made)
     return report
 
 
-def _made(model: Model, images: ImageSet, against: Sequence[ImageSet], seed: int) -> dict[str, Tensor]:
+def _made(model: Model, images: ImageSet, against: Sequence[Foreign], seed: int) -> dict[str, Tensor]:
     """Versions of the images and foreign ones by name, uint8 (n, C, H, W) each."""
-    channels = image_shape(model)[0]
+    image_shape(model)
     made = versions(images.images, seed)
-    for each in against:
-        if each.name in made:
-            raise AnytimeError(f"{each.name} is compared twice", "Give every --against once, and none like a version")
-        made[each.name] = in_channels(each.images[: len(images)], channels)
+    for foreign in (each.images for each in against):
+        if foreign.name in made:
+            raise AnytimeError(f"{foreign.name} is compared twice", "Give every --against once, and none like a version")
+        made[foreign.name] = foreign.images[: len(images)]
     return made
-
-
-def _unit(model: Model) -> str:
-    """What a dimension is: only bytes are comparable between models."""
-    if not isinstance(model.tokenizer, Pixels):
-        return "codes"
-    return "bytes" if model.tokenizer.codebook_size == LEVELS else "levels"
 
 
 def _bits(model: Model, made: Mapping[str, Tensor], progress: InImages) -> dict[str, Tensor]:
     """Bits per dimension of each version, (n,) float64."""
     total, found = sum(len(images) for images in made.values()), {}
     for name, images in made.items():
-        codes = model.tokenizer.encode(images)
-        nats = image_nats(model.prior, model.head, codes, lambda done: progress(done, total))
-        found[name] = nats / (codes.shape[1] * math.log(2))
+        found[name] = image_bits(model, model.tokenizer.encode(images), total=total, progress=progress) / model.num_codes
     return found
 
 

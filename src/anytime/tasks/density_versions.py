@@ -1,4 +1,4 @@
-"""Images as they are, turned, noised, inverted, and images that are foreign: what a model may find more or less likely."""
+"""Images as they are, turned, noised and inverted: what a model may find more or less likely."""
 
 from __future__ import annotations
 
@@ -42,10 +42,3 @@ def noised(images: Tensor, share: float, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randint(256, images.shape, generator=generator, dtype=torch.uint8)
     return torch.where(torch.rand(images.shape, generator=generator) < share, noise, images)
-
-
-def in_channels(images: Tensor, channels: int) -> Tensor:
-    """Foreign images in so many channels: the mean of theirs, as often as is wanted; as they are if they fit."""
-    if images.shape[1] == channels:
-        return images
-    return images.float().mean(1, keepdim=True).round().to(torch.uint8).expand(-1, channels, -1, -1)

@@ -21,7 +21,7 @@ from anytime.tasks.likelihood import PriorReport, prior_report
 from anytime.tasks.quality import Quality, sample_quality
 from anytime.tasks.reconstruction import CodebookUse, Reconstruction, codebook_use, reconstructions
 from anytime.tasks.timing import Timing, timing
-from anytime.tokenizers.ordered import OrderedVQ
+from anytime.tokenizers.nested import NestedCodes
 
 BUDGETS: tuple[int | float, ...] = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 LEAST = 2  # samples that have a covariance
@@ -39,7 +39,7 @@ class Report:
         ordered: whether prefixes were trained.
         parameters: weights of the tokenizer and of the prior.
         seed: of the samples.
-        reconstruction: at every k in 1..N.
+        reconstruction: at every k in 1..N, or at 48 of them and the budgets if N is larger.
         codebook: how the test images use it.
         prior: on the codes of the test images.
         quality: of samples; None without a judge.
@@ -107,8 +107,8 @@ def evaluate(
         ordered=tokenizer.config.ordered,
         parameters={"tokenizer": _size(tokenizer), "prior": _size(model.prior)},
         seed=seed,
-        reconstruction=reconstructions(tokenizer, images.images, codes, progress),
-        codebook=codebook_use(codes, tokenizer.codebook_size, tokenizer.config.per_position_codebook),
+        reconstruction=reconstructions(tokenizer, images.images, codes, marks, progress),
+        codebook=codebook_use(codes, tokenizer.codebook_size, tokenizer.codebooks),
         prior=prior_report(model, codes, _labels(model, images)),
         quality=quality,
         time=timing(model, marks, progress),
@@ -116,9 +116,9 @@ def evaluate(
     )
 
 
-def _check(model: Model, images: ImageSet, judge: Classifier | None, samples: int) -> OrderedVQ:
+def _check(model: Model, images: ImageSet, judge: Classifier | None, samples: int) -> NestedCodes:
     """The tokenizer, of a model and images that can be evaluated."""
-    if not isinstance(model.tokenizer, OrderedVQ):
+    if not isinstance(model.tokenizer, NestedCodes):
         raise AnytimeError(
             f"{model.name} draws raw pixels: it reconstructs everything", f"Measure its likelihood: anytime score {model.name}"
         )

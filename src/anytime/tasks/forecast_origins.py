@@ -91,6 +91,21 @@ class Origin:
         """The last values before the origin, `most` of them at most."""
         return self.history.values[0 if most is None else max(0, self.step - most) : self.step]
 
+    def told(self, past: int, horizon: int) -> NDArray[np.float32] | None:
+        """What is known beforehand of so many steps before the origin and after it: (past + horizon, L), or None.
+
+        Raises:
+            AnytimeError: the data do not reach so far.
+        """
+        local = self.history.local
+        if local is None:
+            return None
+        if len(local) < self.step + horizon:
+            what = f"the covariates of series {self.history.id!r} end {len(local) - self.step:,} steps after its origin"
+            do = f"Add rows with those of {horizon:,} steps, their value left empty, or choose a smaller --horizon"
+            raise AnytimeError(what, do)
+        return local[self.step - past : self.step + horizon]
+
     def truth(self, horizon: int) -> NDArray[np.float64]:
         """What came: (horizon,), NaN where that is unknown or does not count."""
         ahead = slice(self.step, self.step + horizon)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anytime.models.given import filters_of, labels_of
+from anytime.models.given import filters_of, labels_of, local_of
 from anytime.models.model import Model
 from anytime.sampling.budget import Clock, Deadline
 from anytime.sampling.decode import Decoding, run
@@ -33,11 +33,13 @@ class Part:
         origins: which, by index.
         paths: numbers of the paths.
         contexts: codes of what is observed, (origins, T) int64.
+        local: covariates of what is observed and foreseen, (origins, T + H, L), or None.
     """
 
     origins: list[int]
     paths: range
     contexts: Tensor
+    local: Tensor | None
 
 
 def draw_paths(
@@ -60,7 +62,7 @@ def draw_paths(
         Values (origins, P, H), NaN where the deadline came before the step.
 
     Raises:
-        AnytimeError: the model is too short, has no such labels, or a filter is out of range.
+        AnytimeError: the model is too short, has no such labels, lacks covariates, or a filter is out of range.
     """
     chosen, labels = filters_of(model.config, filters), _labels(model, origins)
     parts = _parts(model, origins, settings)
@@ -93,9 +95,10 @@ def _parts(model: Model, origins: Sequence[Origin], settings: ForecastSettings) 
     groups = [same[i : i + together] for same in alike.values() for i in range(0, len(same), together)]
     firsts = range(0, settings.paths, at_once)
     return [
-        Part(group, range(first, min(first + at_once, settings.paths)), contexts)
+        Part(group, range(first, min(first + at_once, settings.paths)), contexts, local)
         for group in groups
         for contexts in [_codes(model, [origins[i].past(most) for i in group])]
+        for local in [_local(model, [origins[i] for i in group], contexts.shape[1], settings.horizon)]
         for first in firsts
     ]
 
@@ -103,6 +106,15 @@ def _parts(model: Model, origins: Sequence[Origin], settings: ForecastSettings) 
 def _codes(model: Model, pasts: list[NDArray[np.float64]]) -> Tensor:
     """Codes (n, T) int64 of values of one length."""
     return model.tokenizer.encode(torch.from_numpy(np.stack(pasts)).to(model.device)).to(model.device)
+
+
+def _local(model: Model, origins: list[Origin], past: int, horizon: int) -> Tensor | None:
+    """Covariates (n, past + horizon, L) of origins with pasts of one length, for a model that is told them."""
+    told = [origin.told(past, horizon) for origin in origins]
+    known = [each for each in told if each is not None]
+    local = np.stack(known) if len(known) == len(told) else None
+    found = local_of(model.config, local, len(origins), past + horizon)
+    return None if found is None else found.to(model.device)
 
 
 def _decoding(
@@ -117,7 +129,7 @@ def _decoding(
     drawn = [uniforms(_seed(settings.seed, origin), part.paths, settings.horizon) for origin in origins]
     uniform = F.pad(torch.cat(drawn), (part.contexts.shape[1], 0)).to(model.device)
     told = None if labels is None else labels[part.origins].to(model.device)
-    return Decoding(model.drawn_by, model.head, uniform, told, filters, part.contexts, copies=len(part.paths))
+    return Decoding(model.drawn_by, model.head, uniform, told, filters, part.contexts, len(part.paths), part.local)
 
 
 def _seed(seed: int, origin: Origin) -> int:

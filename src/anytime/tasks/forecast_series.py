@@ -17,7 +17,9 @@ from anytime.data.table_read import SUFFIXES, TableSeries, read_table
 from anytime.errors import AnytimeError
 from anytime.models.model import Model
 from anytime.tasks.chosen import known_labels
+from anytime.tasks.covariates import known
 from anytime.tokenizers.series import SeriesTokenizer
+from anytime.tokenizers.sound import OrderedSound
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,7 @@ class History:
         label: its class, -1 for none.
         season: time steps of its period, where the data says so.
         time: the time of a step as text, also of one that is still to come; empty where there is none.
+        local: what is known beforehand of every step, of those to come too, float32 (n or more, L); None for nothing.
     """
 
     number: int
@@ -41,6 +44,7 @@ class History:
     label: int = -1
     season: int | None = None
     time: Callable[[int], str] = lambda step: ""
+    local: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -59,6 +63,9 @@ def check_series(model: Model) -> None:
     """
     if isinstance(model.tokenizer, SeriesTokenizer):
         return
+    if isinstance(model.tokenizer, OrderedSound):
+        what = f"the codes of {model.name} are of whole sounds, which have no future"
+        raise AnytimeError(what, f"Use: anytime sample {model.name}")
     given = "complete" if model.config.tokenizer.kind == "pixels" else "vary"
     raise AnytimeError(
         f"{model.name} is of images, which have no future", f"Use: anytime {given} {model.name}, or anytime infill"
@@ -75,7 +82,8 @@ def set_histories(model: Model, series: SeriesSet) -> list[History]:
         end = 1 + int(np.flatnonzero(scored).max(initial=-1))
         name, values = series.ids[row] if series.ids else str(row), series.values[row, :end].double().numpy()
         label = -1 if labels is None else int(labels[row])
-        found.append(History(row, name, values, scored[:end], label, seasons[row], _at_rate(series.rate)))
+        local = None if series.local is None else series.local[row].numpy()
+        found.append(History(row, name, values, scored[:end], label, seasons[row], _at_rate(series.rate), local))
     return found
 
 
@@ -95,6 +103,8 @@ def _at_rate(rate: int) -> Callable[[int], str]:
 def table_histories(model: Model, path: Path, **columns: str) -> list[History]:
     """The series of a table, whole. Where the ids of a table were the model's classes, it is told them.
 
+    Of a model with covariates the rows after the last value, which have none, say what they will be.
+
     Args:
         model: what is to forecast them.
         path: a .csv or .parquet file.
@@ -106,11 +116,13 @@ def table_histories(model: Model, path: Path, **columns: str) -> list[History]:
     own = (model.config.series or SeriesDataConfig()).table
     classes, config = model.config.classes if own.id_classes else [], replace(own, **columns)  # type: ignore[arg-type]
     found = []
-    for number, series in enumerate(open_gaps(path, each) for each in read_table(path, config)):
+    for number, whole in enumerate(open_gaps(path, each) for each in read_table(path, config)):
+        series = whole.so_far()
         if missing_in(series).count:
             raise AnytimeError(f"{path}: {missing_in(series)}", "Fill in what is missing, or leave that series out")
         label = classes.index(series.id) if series.id in classes else -1
-        found.append(History(number, series.id, series.values, np.ones(len(series), bool), label, None, clock(series)))
+        local = known(path, whole) if config.covariates else None
+        found.append(History(number, series.id, series.values, np.ones(len(series), bool), label, None, clock(whole), local))
     return found
 
 

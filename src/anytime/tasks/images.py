@@ -7,6 +7,7 @@ from pathlib import Path
 from anytime.data import ImageSet, open_images
 from anytime.errors import AnytimeError
 from anytime.models.model import Model
+from anytime.models.parts import OfSeries
 from anytime.tokenizers.series import SeriesTokenizer
 
 
@@ -27,6 +28,7 @@ def image_shape(model: Model) -> tuple[int, int, int]:
     Raises:
         AnytimeError: the model is of series.
     """
-    if isinstance(model.tokenizer, SeriesTokenizer):
-        raise AnytimeError(f"{model.name} is a model of series, not of images", f"Use: anytime forecast {model.name}")
+    if isinstance(model.tokenizer, OfSeries):
+        task = "forecast" if isinstance(model.tokenizer, SeriesTokenizer) else "sample"
+        raise AnytimeError(f"{model.name} is a model of series, not of images", f"Use: anytime {task} {model.name}")
     return model.tokenizer.image

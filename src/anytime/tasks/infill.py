@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from anytime.data import ImageSet
 from anytime.data.series import SeriesSet
 from anytime.files import write_json
 from anytime.models.model import Model
-from anytime.tasks.chosen import known_labels
+from anytime.tasks.chosen import labels_for, local_for
 from anytime.tasks.infill_draws import infill
 from anytime.tasks.infill_images import write_images
 from anytime.tasks.infill_masks import check_places, given_codes
@@ -53,7 +52,8 @@ def infill_to_files(
     chosen, known = data.subset(indices), given_codes(model, given)
     codes = codes_of(model, chosen).cpu()
     started = time.perf_counter()
-    found = infill(model, codes, known, labels=_labels(model, chosen, labels), **options)
+    classes, local = labels_for(model, chosen, labels), local_for(model, chosen)
+    found = infill(model, codes, known, labels=classes, local=local, **options)
     seconds = time.perf_counter() - started
     if isinstance(chosen, SeriesSet):
         places, files = "steps", write_series(chosen, indices, given, found, folder)
@@ -74,11 +74,3 @@ def infill_to_files(
     }
     write_json(folder / "infill.json", report)
     return report
-
-
-def _labels(model: Model, chosen: ImageSet | SeriesSet, labels: Sequence[int] | None) -> Tensor:
-    """A label for each image or series, -1 where none is known: (n,) int64."""
-    if labels is not None:
-        return torch.tensor([labels[row % len(labels)] for row in range(len(chosen))])
-    known = known_labels(model, chosen)
-    return torch.full((len(chosen),), -1) if known is None else known

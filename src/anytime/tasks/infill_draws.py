@@ -17,7 +17,7 @@ from torch import Tensor
 
 from anytime.errors import AnytimeError
 from anytime.models.drawing import BATCH
-from anytime.models.given import Labels, check_batch_size, filters_of, labels_of
+from anytime.models.given import Labels, Local, check_batch_size, filters_of, labels_of, local_of
 from anytime.models.model import Model
 from anytime.models.samples import Batch, Samples
 from anytime.models.scoring import score
@@ -79,6 +79,7 @@ def infill(
     labels: Labels = None,
     batch_size: int = BATCH,
     progress: InImages = unheard,
+    local: Local = None,
     **filters: Any,
 ) -> Infilled:
     """Draws the codes that are not given, several times.
@@ -94,6 +95,7 @@ def infill(
         labels: a class for all rows or for each, -1 for none; by default each row's class is drawn.
         batch_size: particles, or completions, that are drawn together.
         progress: see `InImages`; it is told of draws.
+        local: covariates of each row at every step, (n, N, L), for models that are told them.
         **filters: see `Filters`. They act on what is drawn; particles are weighed by the model's own probabilities.
 
     Raises:
@@ -103,10 +105,10 @@ def infill(
     end = 1 + int(given.nonzero().max()) if bool(given.any()) else 0
     exact = bool(given[:end].all())
     prefix = codes[:, :end].masked_fill(~given[:end], -1).repeat_interleave(draws, 0)
-    wanted = _wanted(model, prefix, draws, seed, labels, filters)
+    wanted = _wanted(model, prefix, draws, seed, labels, local, filters)
     share = 0.0 if exact else end * particles / (end * particles + model.num_codes - end)  # of the work that particles are
     if exact:
-        filled = _nothing_to_fill(model, prefix, wanted.labels)
+        filled = _nothing_to_fill(model, wanted)
     else:
         filled = _filled(model, wanted, end, particles, batch_size, _scaled(progress, share))
     heard = in_images(_scaled(progress, 1 - share), [end] * len(wanted.indices), model.num_codes, batch_size)
@@ -115,14 +117,16 @@ def infill(
     return Infilled(samples, draws, 0 if exact else particles, *shaped)
 
 
-def _wanted(model: Model, prefix: Tensor, draws: int, seed: int, labels: Labels, filters: dict[str, Any]) -> Batch:
+def _wanted(model: Model, prefix: Tensor, draws: int, seed: int, labels: Labels, local: Local, filters: dict[str, Any]) -> Batch:
     """All rows that are to be drawn, by their prefixes up to the last given code, -1 where hidden."""
     rows = range(len(prefix) // draws)
     indices = [row + (draw << ROWS) for row in rows for draw in range(draws)]
     told = labels_of(model.config, labels, seed, rows)
     told = None if told is None else told.repeat_interleave(draws)
+    covariates = local_of(model.config, local, len(rows), model.num_codes)
+    covariates = None if covariates is None else covariates.repeat_interleave(draws, 0)
     lengths = torch.full((len(indices),), model.num_codes)
-    return Batch(seed, indices, told, lengths, filters_of(model.config, filters), prefix, COMPLETIONS)
+    return Batch(seed, indices, told, lengths, filters_of(model.config, filters), prefix, COMPLETIONS, covariates)
 
 
 def _filled(model: Model, wanted: Batch, end: int, particles: int, batch_size: int, progress: InImages) -> Filled:
@@ -145,13 +149,17 @@ def _fill(model: Model, part: Batch, particles: int, progress: Callable[[float],
         None if part.labels is None else part.labels.to(model.device),
         part.filters,
         lambda: progress(draws / end),
+        None if part.local is None else part.local.to(model.device),
     )
 
 
-def _nothing_to_fill(model: Model, prefix: Tensor, labels: Tensor | None) -> Filled:
+def _nothing_to_fill(model: Model, wanted: Batch) -> Filled:
     """Codes (F, j) that are all given, and what they cost."""
-    draws, end = prefix.shape
-    costs = score(model.prior, model.head, prefix, labels).sum(1) if end else torch.zeros(draws, dtype=torch.float64)
+    assert wanted.prefix is not None
+    prefix, (draws, end) = wanted.prefix, wanted.prefix.shape
+    local, costs = None if wanted.local is None else wanted.local[:, :end], torch.zeros(draws, dtype=torch.float64)
+    if end:
+        costs = score(model.prior, model.head, prefix, wanted.labels, local=local).sum(1)
     return Filled(prefix, -costs, torch.empty(draws, 0), torch.zeros(draws, dtype=torch.int64))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from anytime.data.decode import decode
 from anytime.errors import AnytimeError
 from anytime.models.model import Model
-from anytime.tokenizers.ordered import OrderedVQ
+from anytime.tokenizers.nested import NestedCodes
 from anytime.tokenizers.pixels import Pixels
 
 RECTANGLE = re.compile(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})", re.ASCII)
@@ -76,7 +76,7 @@ def check_places(model: Model) -> None:
     Raises:
         AnytimeError: its codes are of whole images.
     """
-    if isinstance(model.tokenizer, OrderedVQ):
+    if isinstance(model.tokenizer, NestedCodes):
         raise AnytimeError(
             f"each code of {model.name} is of the whole image, so that no part of it can be given",
             f"Use: anytime vary {model.name}",

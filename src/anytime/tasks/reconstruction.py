@@ -1,16 +1,18 @@
-"""How well codes describe images: the error at every number of codes, and how evenly the codebook is used."""
+"""How well codes describe images: the error at numbers of codes, and how evenly the codebook is used."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from anytime.tokenizers.distortion import mean_squared_error
-from anytime.tokenizers.ordered import OrderedVQ
+from anytime.tokenizers.nested import NestedCodes
+
+POINTS = 48  # of the curve of a model with many codes
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,26 @@ class CodebookUse:
     perplexity: float
 
 
+def measured_lengths(codes: int, budgets: Sequence[int]) -> list[int]:
+    """Every number of codes, 1 to `codes`; of more than `POINTS` some that are evenly spread, and the budgets."""
+    return sorted({math.ceil(codes * point / POINTS) for point in range(1, POINTS + 1)} | set(budgets))
+
+
 @torch.inference_mode()
-def reconstructions(tokenizer: OrderedVQ, images: Tensor, codes: Tensor, progress: Callable[[str], None]) -> list[Reconstruction]:
-    """The error at every k in 1..N.
+def reconstructions(
+    tokenizer: NestedCodes, images: Tensor, codes: Tensor, budgets: Sequence[int], progress: Callable[[str], None]
+) -> list[Reconstruction]:
+    """The error at the `measured_lengths`.
 
     Args:
         tokenizer: decodes.
         images: uint8 (M, C, H, W).
         codes: of the images, (M, N) int64.
+        budgets: numbers of codes that are measured in any case.
         progress: told how far it is.
     """
     found = []
-    for k in range(1, tokenizer.num_codes + 1):
+    for k in measured_lengths(tokenizer.num_codes, budgets):
         progress(f"reconstruction from {k} of {tokenizer.num_codes} codes")
         mse = mean_squared_error(tokenizer, images, codes[:, :k])
         psnr = -10 * math.log10(mse) if mse else None
@@ -64,10 +74,10 @@ def reconstructions(tokenizer: OrderedVQ, images: Tensor, codes: Tensor, progres
     return found
 
 
-def codebook_use(codes: Tensor, entries: int, per_position: bool = False) -> CodebookUse:
-    """How codes (M, N) use a codebook of `entries`; or N of them, one for each position, of which the mean is given."""
-    columns = codes.T if per_position else codes.flatten()[None]
-    counts = torch.stack([torch.bincount(column, minlength=entries) for column in columns])
+def codebook_use(codes: Tensor, entries: int, codebooks: int = 1) -> CodebookUse:
+    """How codes (M, N) use codebooks of `entries`, each for N / codebooks positions in a row: the mean over codebooks."""
+    each = codes.unflatten(1, (codebooks, -1)).unbind(1)
+    counts = torch.stack([torch.bincount(some.flatten(), minlength=entries) for some in each])
     perplexities = [2 ** entropy(each) for each in counts]
     return CodebookUse(entries, float((counts > 0).double().mean()), sum(perplexities) / len(perplexities))
 

@@ -6,11 +6,10 @@ All fractional budgets come from one run of the prior: a budget is a prefix.
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -19,20 +18,39 @@ from numpy.typing import NDArray
 from anytime.errors import AnytimeError
 from anytime.files import write_arrays, write_json, write_sound, write_text
 from anytime.models.drawing import BATCH
-from anytime.models.given import Labels
+from anytime.models.given import Labels, check_batch_size
 from anytime.models.model import Model
+from anytime.models.parts import OfSeries
 from anytime.models.samples import Samples
 from anytime.pictures.series import save_series
 from anytime.pictures.sheet import channels_first, save_sheet
 from anytime.sampling.budget import one_length
-from anytime.sampling.filters import Filters
+from anytime.tasks.covariates import covariates_for
+from anytime.tasks.processes import ALONE, Processes
 from anytime.tasks.progress import InImages, in_images, unheard
+from anytime.tasks.sample_archive import archived, read_samples
+from anytime.tasks.sound_files import rate_of, save_sample_spectrograms
 from anytime.tokenizers.pixels import Pixels
-from anytime.tokenizers.series import SeriesTokenizer
 
 MOST_SHOWN = 64
 MOST_LINES = 12
-KEPT = ("model", "codes", "lengths", "labels", "seed", "indices", "stream", "step_ms", "filters")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Samples at one budget.
+
+    Attributes:
+        budget: as it was asked for.
+        codes: k, of each sample at most.
+        data: as in `Samples.data`.
+        decode_ms: that it took, over all batches and processes.
+    """
+
+    budget: int | float
+    codes: int
+    data: NDArray[Any]
+    decode_ms: float
 
 
 def sample_to_files(
@@ -46,6 +64,8 @@ def sample_to_files(
     labels: Labels = None,
     batch_size: int = BATCH,
     progress: InImages = unheard,
+    processes: Processes = ALONE,
+    covariates: Path | None = None,
     **filters: Any,
 ) -> dict[str, Any]:
     """Draws n samples at several budgets, or until a deadline, and writes samples.png, samples.npz and samples.json.
@@ -60,23 +80,40 @@ def sample_to_files(
         labels: a class for all or for each.
         batch_size: samples drawn together; with a deadline all n are.
         progress: see `InImages`; with a deadline it is not called.
+        processes: that share the samples, in whole batches: each draws the batches that a single process would, so with as many
+            threads each the files are the same to the bit. Times add up.
+        covariates: a table of what the model is told at every step, for models that are; see `covariates_for`.
         **filters: see `Filters`.
 
     Returns:
-        What samples.json holds.
+        What samples.json holds; nothing where another process writes it.
+
+    Raises:
+        AnytimeError: something is out of range, or several processes are given a deadline.
     """
-    largest = None if deadline else longest(model, budgets)
+    check_batch_size(batch_size)
+    if deadline and processes.world > 1:
+        raise AnytimeError("a deadline is for samples that one process draws together", "Give --budget, or leave torchrun out")
+    parts = processes.parts(n, n if deadline and n > 0 else batch_size)
+    mine, largest = parts[processes.rank], None if deadline else longest(model, budgets)
+    if not mine and not processes.first:
+        return {}
+    heard = in_images(_scaled(progress, n), [0] * len(mine), one_length(largest, model.num_codes), batch_size)
     samples = model.sample(
-        n,
+        len(mine),
         largest,
         deadline=deadline,
         seed=seed,
-        labels=labels,
+        labels=_labels_of(labels, mine, n),
+        first_index=mine.start,
         batch_size=batch_size,
-        progress=None if deadline else in_images(progress, [0] * n, one_length(largest, model.num_codes), batch_size),
+        progress=None if deadline else heard,
+        local=None if covariates is None else covariates_for(model, covariates, mine),
         **filters,
     )
-    return write_samples(model, samples, [samples.codes.shape[1]] if deadline else budgets, folder)
+    shown = show(model, samples, [samples.codes.shape[1]] if deadline else budgets, batch_size)
+    samples, shown = _gathered(samples, shown, processes, [len(part) for part in parts])
+    return write_samples(model, samples, shown, folder) if processes.first else {}
 
 
 def resume_to_files(
@@ -88,14 +125,17 @@ def resume_to_files(
     deadline: float | None = None,
     batch_size: int = BATCH,
     progress: InImages = unheard,
+    covariates: Path | None = None,
 ) -> dict[str, Any]:
     """Goes on with the samples of an earlier samples.npz, and writes the same files as `sample_to_files`."""
     earlier = read_samples(archive, model)
     largest = None if deadline else longest(model, budgets)
     lengths = earlier.lengths.tolist()
     heard = None if deadline else in_images(progress, lengths, one_length(largest, model.num_codes), batch_size)
-    samples = model.resume(earlier, largest, deadline=deadline, batch_size=batch_size, progress=heard)
-    return write_samples(model, samples, [samples.codes.shape[1]] if deadline else budgets, folder)
+    local = None if covariates is None else covariates_for(model, covariates, earlier.indices)
+    samples = model.resume(earlier, largest, deadline=deadline, batch_size=batch_size, progress=heard, local=local)
+    shown = show(model, samples, [samples.codes.shape[1]] if deadline else budgets, batch_size)
+    return write_samples(model, samples, shown, folder)
 
 
 def set_fill(model: Model, fill: Literal["mean", "blank"] | None) -> None:
@@ -116,21 +156,30 @@ def longest(model: Model, budgets: Sequence[int | float]) -> int | float:
     return max(budgets, key=lambda budget: one_length(budget, model.num_codes))
 
 
-def write_samples(model: Model, samples: Samples, budgets: Sequence[int | float], folder: Path) -> dict[str, Any]:
-    """Writes samples and their prefixes at `budgets` as PNG, NPZ and JSON; returns the content of the JSON."""
-    arrays, rows, columns = _arrays(model, samples), [], []
-    lengths: list[int] = []
+def show(model: Model, samples: Samples, budgets: Sequence[int | float], batch_size: int) -> list[Shown]:
+    """Samples at each budget, decoded `batch_size` at a time; those of the largest are there already."""
+    shown = []
     for budget in budgets:
-        k = min(one_length(budget, model.num_codes), samples.codes.shape[1])
-        started = time.perf_counter()
-        data = model.decode(samples.codes[:, :k])
-        prior_ms = sum(samples.step_ms[:k])
-        lengths.append(k)
-        rows.append({"budget": budget, "codes": k, "prior_ms": prior_ms, "decode_ms": 1000 * (time.perf_counter() - started)})
-        arrays[f"samples_{budget}"] = data
-        columns.append(data[:MOST_SHOWN])
-    write_arrays(folder / "samples.npz", arrays)
-    _picture(model, columns, lengths, folder)
+        k, started = min(one_length(budget, model.num_codes), samples.codes.shape[1]), time.perf_counter()
+        if k == samples.codes.shape[1]:
+            shown.append(Shown(budget, k, samples.data, samples.decode_ms))
+            continue
+        data = np.concatenate([model.decode(codes) for codes in samples.codes[:, :k].split(batch_size)])
+        shown.append(Shown(budget, k, data, 1000 * (time.perf_counter() - started)))
+    return shown
+
+
+def write_samples(model: Model, samples: Samples, shown: Sequence[Shown], folder: Path) -> dict[str, Any]:
+    """Writes samples and their prefixes as PNG, NPZ and JSON; returns the content of the JSON."""
+    write_arrays(folder / "samples.npz", archived(model, samples) | {f"samples_{each.budget}": each.data for each in shown})
+    _picture(model, [each.data[:MOST_SHOWN] for each in shown], [each.codes for each in shown], folder)
+    if rate_of(model):
+        columns, codes = [each.data for each in shown], [each.codes for each in shown]
+        save_sample_spectrograms(folder / "spectrograms.png", columns, codes, samples.labels, model)
+    rows = [
+        {"budget": each.budget, "codes": each.codes, "prior_ms": sum(samples.step_ms[: each.codes]), "decode_ms": each.decode_ms}
+        for each in shown
+    ]
     report = {
         "model": model.name,
         "n": len(samples),
@@ -142,90 +191,53 @@ def write_samples(model: Model, samples: Samples, budgets: Sequence[int | float]
     return report
 
 
+def _gathered(samples: Samples, shown: list[Shown], processes: Processes, counts: Sequence[int]) -> tuple[Samples, list[Shown]]:
+    """On the first process what all of them have drawn, `counts` samples each; elsewhere what there was."""
+    if processes.world == 1:
+        return samples, shown
+
+    def rows(array: NDArray[Any]) -> NDArray[Any]:
+        return processes.gather(array, counts)
+
+    def summed(milliseconds: Sequence[float]) -> list[float]:
+        each = processes.gather(np.array([milliseconds]), [min(count, 1) for count in counts])
+        return [float(total) for total in each.sum(0)]
+
+    whole = replace(
+        samples,
+        codes=torch.from_numpy(rows(samples.codes.numpy())),
+        lengths=torch.from_numpy(rows(samples.lengths.numpy())),
+        labels=None if samples.labels is None else torch.from_numpy(rows(samples.labels.numpy())),
+        indices=list(range(sum(counts))),
+        step_ms=summed(samples.step_ms),
+    )
+    decode_ms = summed([each.decode_ms for each in shown])
+    return whole, [replace(each, data=rows(each.data), decode_ms=ms) for each, ms in zip(shown, decode_ms, strict=True)]
+
+
+def _labels_of(labels: Labels, mine: range, n: int) -> Labels:
+    """Those of some of n samples."""
+    return labels if labels is None or isinstance(labels, int) or len(mine) == n else labels[mine.start : mine.stop]
+
+
+def _scaled(progress: InImages, n: int) -> InImages:
+    """Of several processes the first one speaks for all."""
+    return lambda images, total: progress(images * n / total, n)
+
+
 def _picture(model: Model, columns: list[NDArray[Any]], codes: list[int], folder: Path) -> None:
-    """Pictures as a sheet, a column for each number of codes; series of the largest as lines, and as a table or as sounds."""
-    if not isinstance(model.tokenizer, SeriesTokenizer):
+    """Pictures as a sheet, a column for each number of codes; series of the largest as lines, and as a table or all as sounds."""
+    if not isinstance(model.tokenizer, OfSeries):
         save_sheet(folder / "samples.png", *_layout(columns, [f"k={k}" for k in codes]))
         return
     series, rate = columns[codes.index(max(codes))], model.tokenizer.config.rate
     save_series(folder / "samples.png", series[:MOST_LINES], rate, [str(row) for row in range(len(series[:MOST_LINES]))])
     if rate:
-        for row, sound in enumerate(series):
-            write_sound(folder / "sounds" / f"{row:03d}.wav", sound, rate)
+        for sounds, k in zip(columns, codes, strict=True):
+            for row, sound in enumerate(sounds):
+                write_sound(folder / "sounds" / (f"{row:03d}.wav" if k == max(codes) else f"{row:03d}-k{k}.wav"), sound, rate)
     else:
         write_text(folder / "samples.csv", "\n".join(",".join(f"{value:.9g}" for value in row) for row in series) + "\n")
-
-
-def read_samples(path: Path, model: Model) -> Samples:
-    """Reads what `sample` wrote, so that it can be resumed.
-
-    Raises:
-        AnytimeError: the file is missing, not such an archive, or of another model.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in KEPT}
-    except FileNotFoundError:
-        raise AnytimeError(f"{path} does not exist") from None
-    except (KeyError, TypeError, ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
-        raise AnytimeError(f"{path} holds no whole samples of `anytime sample` ({type(error).__name__})") from None
-    if str(arrays["model"]) != _origin(model):
-        raise AnytimeError(f"{path} was drawn from {arrays['model']}, not from {_origin(model)}", "Resume with that model")
-    try:
-        samples = _samples(arrays)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise AnytimeError(f"{path} holds no samples that could be resumed ({error})") from None
-    _check(path, samples, model)
-    return samples
-
-
-def _samples(arrays: dict[str, NDArray[Any]]) -> Samples:
-    temperature, top_k, top_p, guidance = arrays["filters"].tolist()
-    return Samples(
-        codes=torch.from_numpy(arrays["codes"]),
-        data=np.empty(0, np.uint8),
-        lengths=torch.from_numpy(arrays["lengths"]),
-        seed=int(arrays["seed"]),
-        indices=arrays["indices"].tolist(),
-        labels=torch.from_numpy(arrays["labels"]) if arrays["labels"].size else None,
-        filters=Filters(temperature, int(top_k), top_p, guidance),
-        step_ms=arrays["step_ms"].tolist(),
-        decode_ms=0.0,
-        stream=int(arrays["stream"]),
-    )
-
-
-def _check(path: Path, samples: Samples, model: Model) -> None:
-    """A file may say anything: codes must be codes, and missing ones exactly those beyond each length."""
-    codes, lengths = samples.codes, samples.lengths
-    whole = codes.dtype == lengths.dtype == torch.int64 and codes.ndim == 2 and lengths.shape == codes.shape[:1]
-    whole = whole and len(samples.indices) == len(codes) > 0 and 1 <= codes.shape[1] <= model.num_codes
-    whole = whole and (samples.labels is None or samples.labels.shape == lengths.shape)
-    if whole:
-        there = torch.arange(codes.shape[1]) < lengths[:, None]
-        whole = bool(((codes >= 0) == there).all() and (codes < model.tokenizer.codebook_size).all())
-        whole = whole and bool((lengths >= 1).all() and (lengths <= codes.shape[1]).all())
-    if not whole:
-        raise AnytimeError(f"{path}: its codes are not codes of {model.name}", "Draw the samples again")
-
-
-def _origin(model: Model) -> str:
-    return f"{model.name} {model.fingerprint}"
-
-
-def _arrays(model: Model, samples: Samples) -> dict[str, NDArray[Any]]:
-    filters = samples.filters
-    return {
-        "model": np.array(_origin(model)),
-        "codes": samples.codes.numpy(),
-        "lengths": samples.lengths.numpy(),
-        "labels": np.empty(0, np.int64) if samples.labels is None else samples.labels.numpy(),
-        "seed": np.array(samples.seed),
-        "indices": np.array(samples.indices),
-        "stream": np.array(samples.stream),
-        "step_ms": np.array(samples.step_ms),
-        "filters": np.array([filters.temperature, filters.top_k, filters.top_p, filters.guidance]),
-    }
 
 
 def _layout(columns: list[NDArray[np.uint8]], titles: list[str]) -> tuple[NDArray[np.uint8], list[str]]:

@@ -18,12 +18,13 @@ from anytime.data import ImageSet
 from anytime.data.series import SeriesSet
 from anytime.errors import AnytimeError
 from anytime.files import write_json, write_text
-from anytime.heads.logistic import LEVELS
 from anytime.models.model import Model
+from anytime.models.parts import OfSeries
 from anytime.models.scoring import score
-from anytime.tasks.chosen import known_labels
+from anytime.tasks.bits import unit
+from anytime.tasks.chosen import known_labels, local_for
+from anytime.tasks.limited import limited
 from anytime.tasks.progress import InImages, unheard
-from anytime.tokenizers.pixels import Pixels
 from anytime.tokenizers.series import SeriesTokenizer
 
 
@@ -54,14 +55,14 @@ def score_to_files(
     Raises:
         AnytimeError: the limit is below one, or the data are not of the model's kind or shape.
     """
-    if limit is not None:
-        images = _first(images, limit)
+    images = limited(images, limit)
     labels = known_labels(model, images) if with_labels else None
     codes = codes_of(model, images)
     count = len(images)
-    bits = score(model.prior, model.head, codes, labels, lambda done: progress(done, count)) / math.log(2)
+    local = local_for(model, images)
+    bits = score(model.prior, model.head, codes, labels, lambda done: progress(done, count), local) / math.log(2)
     counted = bits[:, 1:] if skip_first else bits
-    if isinstance(images, SeriesSet) and images.scored is not None:
+    if isinstance(images, SeriesSet) and images.scored is not None and isinstance(model.tokenizer, SeriesTokenizer):
         counted = counted.where(images.scored[:, -counted.shape[1] :], float("nan"))
     _write_rows(folder / "score.csv", images, counted)
     report = {
@@ -70,19 +71,10 @@ def score_to_files(
         "split": images.split,
         "images": count,
         "given_labels": labels is not None,
-        **_summary(bits, counted, _unit(model)),
+        **_summary(bits, counted, unit(model)),
     }
     write_json(folder / "score.json", report)
     return report
-
-
-def _unit(model: Model) -> str:
-    """What a dimension is: only bytes are comparable between models."""
-    if isinstance(model.tokenizer, SeriesTokenizer):
-        return "steps"
-    if not isinstance(model.tokenizer, Pixels):
-        return "codes"
-    return "bytes" if model.tokenizer.codebook_size == LEVELS else "levels"
 
 
 def codes_of(model: Model, data: ImageSet | SeriesSet) -> Tensor:
@@ -91,17 +83,11 @@ def codes_of(model: Model, data: ImageSet | SeriesSet) -> Tensor:
     Raises:
         AnytimeError: the data are not of the model's kind or shape.
     """
-    if isinstance(data, SeriesSet) and isinstance(model.tokenizer, SeriesTokenizer):
+    if isinstance(data, SeriesSet) and isinstance(model.tokenizer, OfSeries):
         return model.tokenizer.encode(data.values)
-    if isinstance(data, ImageSet) and not isinstance(model.tokenizer, SeriesTokenizer):
+    if isinstance(data, ImageSet) and not isinstance(model.tokenizer, OfSeries):
         return model.tokenizer.encode(data.images)
     raise AnytimeError(f"{data.name} is not the kind of data that {model.name} is a model of")
-
-
-def _first(data: ImageSet | SeriesSet, limit: int) -> ImageSet | SeriesSet:
-    if limit < 1:
-        raise AnytimeError(f"cannot score {limit} samples", "Choose --limit 1 or more")
-    return data.subset(range(min(limit, len(data))))
 
 
 def _summary(bits: Tensor, counted: Tensor, of: str) -> dict[str, Any]:

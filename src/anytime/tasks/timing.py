@@ -7,6 +7,7 @@ import platform
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -83,5 +84,14 @@ def timing(model: Model, budgets: Sequence[int], progress: Callable[[str], None]
 def machine(device: torch.device) -> Machine:
     """This machine."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
-    processor = platform.processor() or platform.machine()
-    return Machine(processor, os.cpu_count() or 0, name, torch.get_num_threads(), torch.__version__)
+    return Machine(_processor(), os.cpu_count() or 0, name, torch.get_num_threads(), torch.__version__)
+
+
+def _processor() -> str:
+    """Its name; Linux tells it in a file only."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

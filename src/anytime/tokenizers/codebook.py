@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+DEAD = 2.0  # vectors a step: an entry that is chosen less often is moved to where vectors are
+
 
 class Codebook(nn.Module):
     """Entries shared by all positions, or one set of entries for each.
@@ -71,6 +73,8 @@ class SharedQuantizer(nn.Module):
         Returns:
             Straight-through vectors (B, N, D), zeros where dropped; codes (B, N), -1 where dropped; the commitment loss ().
         """
+        # Of few vectors for many entries no entry can be chosen often: then a smaller share of an equal one is no sign of death.
+        self.quantizer._codebook.threshold_ema_dead_code = min(DEAD, kept.numel() / self.quantizer.codebook_size / 10)
         vectors, codes, loss = self.quantizer(z, mask=kept)
         with torch.no_grad():
             self.codebook[0].vectors.copy_(self.quantizer.codebook)
@@ -86,6 +90,6 @@ def _quantizer(dimension: int, entries: int, commitment: float, decay: float) ->
         commitment_weight=commitment,
         decay=decay,
         kmeans_init=True,
-        threshold_ema_dead_code=2,
+        threshold_ema_dead_code=DEAD,
         rotation_trick=False,
     )

@@ -13,17 +13,39 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anytime.pictures.sheet import save_sheet
-from anytime.tokenizers.codebook import SharedQuantizer
 from anytime.tokenizers.distortion import mean_squared_error
-from anytime.tokenizers.ordered import OrderedVQ
-from anytime.tokenizers.position_codebooks import PositionQuantizer
+from anytime.tokenizers.nested import NestedCodes
 from anytime.tokenizers.truncation import Truncation
 from anytime.training.augment import jittered
 from anytime.training.objective import Objective
 
 
-class AutoencoderObjective(Objective):
-    """Trains an `OrderedVQ`.
+class NestedObjective(Objective):
+    """What all objectives of tokenizers with nested codes share.
+
+    Args:
+        tokenizer: what is trained.
+        validation: data that are judged and shown.
+
+    Attributes:
+        truncation: the law of nested dropout; None trains the full length only.
+        jitter: strength of the augmentation.
+    """
+
+    def __init__(self, tokenizer: NestedCodes, validation: Tensor) -> None:
+        super().__init__()
+        config = tokenizer.config
+        self.tokenizer, self.quantizer, self.validation = tokenizer, tokenizer.quantizer(), validation
+        self.jitter = 0.0
+        self.truncation: Truncation | None = config.truncation if config.ordered else None
+
+    def enter(self, stage: str, truncation: Truncation | None, jitter: float) -> None:
+        """Sets what the stage of this name, "pretrain", "order" or "polish", trains on."""
+        self.truncation, self.jitter = truncation, jitter
+
+
+class AutoencoderObjective(NestedObjective):
+    """Trains a tokenizer of images whose codes are nested: `OrderedVQ`, `SpatialVQ`, `FiniteScalar`, `ResidualVQ`.
 
     Args:
         tokenizer: what is trained.
@@ -31,21 +53,15 @@ class AutoencoderObjective(Objective):
         variance: mean variance of a pixel in [0, 1] over the training images.
 
     Attributes:
-        truncation: the law of nested dropout; None trains the full length only.
-        jitter: strength of the augmentation.
+        shown: images on a sheet.
     """
 
     metric = "mse"
+    shown = 10
 
-    def __init__(self, tokenizer: OrderedVQ, validation: Tensor, variance: float) -> None:
-        super().__init__()
-        config = tokenizer.config
-        self.tokenizer = tokenizer
-        kind = PositionQuantizer if config.per_position_codebook else SharedQuantizer
-        self.quantizer = kind(tokenizer.codebook, config.commitment, config.decay)
-        self.validation, self.variance = validation, variance
-        self.jitter = 0.0
-        self.truncation: Truncation | None = config.truncation if config.ordered else None
+    def __init__(self, tokenizer: NestedCodes, validation: Tensor, variance: float) -> None:
+        super().__init__(tokenizer, validation)
+        self.variance = variance
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Reconstruction over the variance plus commitment."""
@@ -72,7 +88,7 @@ class AutoencoderObjective(Objective):
 
     def picture(self, path: Path) -> None:
         """Rows are validation images, columns the budgets, the last one the image itself."""
-        images = self.validation[:10]
+        images = self.validation[: self.shown]
         codes = self.tokenizer.encode(images)
         budgets = doubling(self.tokenizer.num_codes)
         columns = [self.tokenizer.decode(codes[:, :k]) for k in budgets] + [self.tokenizer.prepare(images)]

@@ -6,12 +6,14 @@ of processes changes speed and not the order of the data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
+
+from anytime.errors import AnytimeError
 
 
 class Dataset(Protocol):
@@ -54,9 +56,37 @@ class Batches(Sampler[list[int]]):
 
 
 def loader(samples: Dataset, batches: Batches, workers: int = 0) -> DataLoader[Any]:
-    """Batches of named tensors. The samples are fetched by list, so a worker makes a batch in one go."""
-    return DataLoader(samples, batch_sampler=batches, num_workers=workers, collate_fn=_as_it_is)  # type: ignore[arg-type]
+    """Batches of named tensors, for `delivered`. The samples are fetched by list, so a worker makes a batch in one go."""
+    return DataLoader(_Messenger(samples), batch_sampler=batches, num_workers=workers, collate_fn=_as_it_is)  # type: ignore[arg-type]
 
 
-def _as_it_is(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def delivered(batches: Iterable[Any]) -> Iterator[dict[str, Tensor]]:
+    """The batches of a loader.
+
+    Raises:
+        AnytimeError: one could not be made, say of a corrupt file; as it is, whichever process found it.
+    """
+    for batch in batches:
+        if isinstance(batch, AnytimeError):
+            raise batch
+        yield batch
+
+
+class _Messenger:
+    """Hands a user's mistake on in the place of a batch: one that is raised in a worker comes out as a text of its traceback."""
+
+    def __init__(self, samples: Dataset) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor] | AnytimeError:
+        try:
+            return self.samples.__getitems__(indices)
+        except AnytimeError as error:
+            return error
+
+
+def _as_it_is(batch: Any) -> Any:
     return batch

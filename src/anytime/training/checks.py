@@ -12,6 +12,8 @@ from anytime.errors import AnytimeError
 if TYPE_CHECKING:
     from anytime.training.recipe import CopyRecipe
     from anytime.training.settings import DataConfig, RunConfig, StageConfig
+    from anytime.training.sound_recipe import SoundRecipe
+    from anytime.training.spatial_recipe import SpatialRecipe
 
 Rule = tuple[Callable[[Any], bool], str]
 
@@ -25,6 +27,7 @@ DECAY: Rule = (lambda value: 0 <= value < 1, "Choose a number from 0 to below 1"
 STAGE: dict[str, Rule] = {
     "steps": COUNT,
     "batch_size": POSITIVE_COUNT,
+    "accumulate": POSITIVE_COUNT,
     "learning_rate": POSITIVE,
     "warmup": COUNT,
     "final": SHARE,
@@ -44,6 +47,19 @@ DATA: dict[str, Rule] = {
 COPY: dict[str, Rule] = {
     "length": (lambda value: value >= 5, "Choose a whole number, 5 or more: a symbol, the separator, its copy and an end"),
     "symbols": POSITIVE_COUNT,
+    "judged": POSITIVE_COUNT,
+}
+VQVAE: dict[str, Rule] = {"samples": POSITIVE_COUNT, "judged": POSITIVE_COUNT}
+EPOCHS: dict[str, Rule] = {
+    "tokenizer": NOT_NEGATIVE,
+    "prior": NOT_NEGATIVE,
+    "sheets": POSITIVE,
+    "checkpoints": POSITIVE,
+}
+SOUND: dict[str, Rule] = {
+    "spectral": NOT_NEGATIVE,
+    "polish_spectral": (lambda value: value is None or 0 <= value < math.inf, "Choose 0 or a number above it, or leave it out"),
+    "copies": POSITIVE_COUNT,
     "judged": POSITIVE_COUNT,
 }
 DEVICES = re.compile(r"auto|-1|0*[1-9]\d*|\d+(,\d+)+,?|\d+,")
@@ -83,6 +99,25 @@ def check_copy(recipe: CopyRecipe) -> None:
         AnytimeError: one is out of its range.
     """
     _check("", recipe, COPY)
+
+
+def check_vqvae(recipe: SpatialRecipe) -> None:
+    """Looks at the numbers that only recipes of spatial autoencoders have.
+
+    Raises:
+        AnytimeError: one is out of its range.
+    """
+    _check("", recipe, VQVAE)
+    _check("epochs", recipe.epochs, EPOCHS)
+
+
+def check_sound(recipe: SoundRecipe) -> None:
+    """Looks at the numbers that only recipes of ordered sounds have.
+
+    Raises:
+        AnytimeError: one is out of its range.
+    """
+    _check("", recipe, SOUND)
 
 
 def check_shares(name: str, stage: StageConfig, size: int, processes: int) -> None:

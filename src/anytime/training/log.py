@@ -1,4 +1,7 @@
-"""Metrics of a run as files a person can open: `metrics.jsonl`, a line an evaluation, and the same as `metrics.csv`."""
+"""Metrics of a run as files a person can open: `metrics.jsonl`, a line an evaluation, and the same as `metrics.csv`.
+
+Whoever wants them on a board as well gets them there after they are on disk; see `boards.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 
 from anytime.errors import AnytimeError
 from anytime.files import write_text
+from anytime.training.boards import Board
 
 
 class MetricsLog:
@@ -17,10 +21,11 @@ class MetricsLog:
 
     Args:
         folder: of the run.
+        board: that shows them too, or None.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, board: Board | None = None) -> None:
+        self.folder, self.board = folder, board
         self.rows = _read(folder / "metrics.jsonl")
 
     def forget_after(self, stage: str, step: int) -> None:
@@ -29,8 +34,8 @@ class MetricsLog:
         last = mine[-1] if mine else max((i for i, row in enumerate(self.rows) if row["stage"] != stage), default=-1)
         self.rows = self.rows[: last + 1]
 
-    def add(self, stage: str, step: int, values: dict[str, float]) -> None:
-        """Appends a row and writes both files, each whole."""
+    def add(self, stage: str, step: int, values: dict[str, float], sheet: Path | None = None) -> None:
+        """Appends a row and writes both files, each whole; `sheet` is what the evaluation drew, for the board."""
         self.rows.append({"stage": stage, "step": step, **values})
         write_text(self.folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in self.rows))
         columns = list(dict.fromkeys(name for row in self.rows for name in row))
@@ -39,6 +44,13 @@ class MetricsLog:
         writer.writeheader()
         writer.writerows(self.rows)
         write_text(self.folder / "metrics.csv", table.getvalue())
+        if self.board is not None:
+            self.board.add(stage, step, values, sheet)
+
+    def close(self) -> None:
+        """Ends the board; the files are whole after every row."""
+        if self.board is not None:
+            self.board.close()
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

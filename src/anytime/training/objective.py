@@ -19,6 +19,9 @@ class Objective(nn.Module):
         """The loss () of a batch, in training mode."""
         raise NotImplementedError
 
+    def stepped(self) -> None:
+        """Called once after every step of the optimiser, whatever the number of parts it was made in: schedules move on here."""
+
     def evaluate(self) -> dict[str, float]:
         """Numbers on validation data, in evaluation mode."""
         raise NotImplementedError

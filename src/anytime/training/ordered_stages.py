@@ -11,13 +11,15 @@ from anytime.data import Images
 from anytime.models.config import ModelConfig
 from anytime.models.directory import save
 from anytime.models.model import Model
-from anytime.models.parts import make_prior
-from anytime.tokenizers.ordered import OrderedVQ
-from anytime.training.autoencoder import AutoencoderObjective
+from anytime.models.parts import make_prior, make_tokenizer
+from anytime.tokenizers.nested import NestedCodes
+from anytime.training.autoencoder import AutoencoderObjective, NestedObjective
+from anytime.training.batches import Dataset
 from anytime.training.checks import check_shares
-from anytime.training.prior import PriorObjective, coded
+from anytime.training.prior import CodeSet, PriorObjective, coded
 from anytime.training.recipe import Recipe
 from anytime.training.run import Run, open_splits
+from anytime.training.sound_recipe import SoundRecipe
 from anytime.training.trainer import Trainer
 
 JUDGED = 2000  # validation samples that an evaluation looks at: enough for three digits, and quick
@@ -26,27 +28,26 @@ JUDGED = 2000  # validation samples that an evaluation looks at: enough for thre
 def make_ordered(run: Run, recipe: Recipe) -> Path:
     """Trains a tokenizer, then the prior of its codes, and saves both; gives the folder of the model."""
     data, trainer = open_splits(recipe.data), run.trainer
-    _check(trainer, recipe, len(data["train"]))
+    check_stages(trainer, recipe, len(data["train"]))
     model = _model(recipe, data["train"])
     run.begin()
-    _fit_tokenizer(trainer, recipe, model, data)
-    _fit_prior(trainer, recipe, model, data)
+    fit_tokenizer(trainer, recipe, _objective(model, data), data["train"])
+    model.tokenizer.to(trainer.fabric.device)  # it is still on the CPU if its stages were finished by an earlier run
+    codes = {split: coded(model.tokenizer, images) for split, images in data.items()}
+    fit_prior(trainer, recipe, model, codes)
     if run.first:
         save(model, run.folder / "model")
     return run.folder / "model"
 
 
-def _check(trainer: Trainer, recipe: Recipe, size: int) -> None:
-    """What only the number of processes and of training images tells, before anything is written."""
+def check_stages(trainer: Trainer, recipe: Recipe | SoundRecipe, size: int) -> None:
+    """What only the number of processes and of training samples tells, before anything is written."""
     for name in ("pretrain", "order", "polish", "fit_prior"):
         check_shares(name, getattr(recipe, name), size, trainer.fabric.world_size)
 
 
 def _model(recipe: Recipe, data: Images) -> Model:
     """The untrained model of a recipe."""
-    tokenizer = OrderedVQ(recipe.tokenizer, data.shape)
-    if recipe.polish.steps and recipe.tokenizer.ordered:
-        recipe.polish_truncation.probabilities(tokenizer.num_codes)  # refuses a bad law now, and not when `order` is done
     config = ModelConfig(
         name=recipe.name,
         image=list(data.shape),
@@ -56,13 +57,20 @@ def _model(recipe: Recipe, data: Images) -> Model:
         data=recipe.data.name,
         sampling=recipe.sampling,
     )
+    tokenizer = make_tokenizer(config)
+    if recipe.polish.steps and recipe.tokenizer.ordered and isinstance(tokenizer, NestedCodes):
+        tokenizer.drawn_lengths(recipe.polish_truncation)  # refuses a bad law now, and not when `order` is done
     return Model(config, tokenizer, make_prior(config, tokenizer))
 
 
-def _fit_tokenizer(trainer: Trainer, recipe: Recipe, model: Model, data: dict[str, Images]) -> None:
+def _objective(model: Model, data: dict[str, Images]) -> AutoencoderObjective:
     variance = float((data["train"].first(5000) / 255).var(dim=0).mean())
-    assert isinstance(model.tokenizer, OrderedVQ)
-    objective = AutoencoderObjective(model.tokenizer, data["validation"].first(JUDGED), variance)
+    assert isinstance(model.tokenizer, NestedCodes)
+    return AutoencoderObjective(model.tokenizer, data["validation"].first(JUDGED), variance)
+
+
+def fit_tokenizer(trainer: Trainer, recipe: Recipe | SoundRecipe, objective: NestedObjective, samples: Dataset) -> None:
+    """Pre-trains, orders and polishes a tokenizer; what was trained without ordering stays so."""
     ordering = objective.truncation
     polishing = recipe.polish_truncation if ordering else None
     for name, stage, truncation in (
@@ -70,17 +78,15 @@ def _fit_tokenizer(trainer: Trainer, recipe: Recipe, model: Model, data: dict[st
         ("order", recipe.order, ordering),
         ("polish", recipe.polish, polishing),
     ):
-        objective.truncation, objective.jitter = truncation, stage.jitter
-        trainer.fit(name, objective, data["train"], stage)
+        objective.enter(name, truncation, stage.jitter)
+        trainer.fit(name, objective, samples, stage)
     if ordering:
         laws = [law for stage, law in ((recipe.order, ordering), (recipe.polish, polishing)) if stage.steps and law]
-        model.tokenizer.interpolate_lengths(*laws)
-    model.tokenizer.eval()
+        objective.tokenizer.interpolate_lengths(*laws)
+    objective.tokenizer.eval()
 
 
-def _fit_prior(trainer: Trainer, recipe: Recipe, model: Model, data: dict[str, Images]) -> None:
-    """Codes the data once, with the tokenizer that will be saved, and trains the prior on that."""
-    model.tokenizer.to(trainer.fabric.device)  # it is still on the CPU if its stages were finished by an earlier run
-    codes = {split: coded(model.tokenizer, images) for split, images in data.items()}
+def fit_prior(trainer: Trainer, recipe: Recipe | SoundRecipe, model: Model, codes: dict[str, CodeSet]) -> None:
+    """Trains the prior on codes that were made once, with the tokenizer that will be saved."""
     trainer.fit("prior", PriorObjective(model, codes["validation"]), codes["train"], recipe.fit_prior)
     model.prior.eval()

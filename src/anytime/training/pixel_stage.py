@@ -31,9 +31,9 @@ def make_pixels(run: Run, recipe: ByteRecipe) -> Path:
     data = open_splits(recipe.data)
     check_shares("fit", recipe.fit, len(data["train"]), run.trainer.fabric.world_size)
     model = _model(recipe, data["train"])
+    objective = _objective(recipe, model, _coded(recipe, model, data["validation"]))
     run.begin()
-    sets = {split: _coded(recipe, model, images) for split, images in data.items()}
-    run.trainer.fit("fit", _objective(recipe, model, sets["validation"]), sets["train"], recipe.fit)
+    run.trainer.fit("fit", objective, _coded(recipe, model, data["train"]), recipe.fit)
     model.prior.eval()
     if run.first:
         save(model, run.folder / "model")

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from anytime.data import Images
 from anytime.models.model import Model
-from anytime.models.parts import Tokenizer
+from anytime.models.parts import OfSeries, Tokenizer
 from anytime.models.scoring import score
 from anytime.pictures.series import save_series
 from anytime.pictures.sheet import save_sheet
-from anytime.tokenizers.series import SeriesTokenizer
 from anytime.training.autoencoder import doubling
 from anytime.training.objective import Objective
 
@@ -61,9 +60,13 @@ class PriorObjective(Objective):
         model: whose prior is trained; its tokenizer only draws the pictures.
         validation: codes and labels that are judged.
         budgets: that the pictures show; by default 1, 2, 4, ... and all codes.
+
+    Attributes:
+        shown: samples on a sheet.
     """
 
     metric = "bits"
+    shown = 10
 
     def __init__(self, model: Model, validation: CodeSet, budgets: Sequence[int] = ()) -> None:
         super().__init__()
@@ -89,9 +92,10 @@ class PriorObjective(Objective):
     def picture(self, path: Path) -> None:
         """Rows are samples, columns the budgets; of series a line each."""
         model = Model(self._model[0].config, self._model[0].tokenizer, self.prior)
-        labels = [row % model.classes for row in range(10)] if model.classes else None
-        codes = model.sample(10, seed=0, labels=labels).codes.to(model.device)
-        if isinstance(model.tokenizer, SeriesTokenizer):
+        labels = [row % model.classes for row in range(self.shown)] if model.classes else None
+        local = None if self.validation.local is None else self.validation.local[torch.arange(self.shown) % len(self.validation)]
+        codes = model.sample(self.shown, seed=0, labels=labels, local=local).codes.to(model.device)
+        if isinstance(model.tokenizer, OfSeries):
             save_series(path, model.tokenizer.decode(codes).cpu().numpy(), model.tokenizer.config.rate)
             return
         columns = [model.tokenizer.decode(codes[:, :k]) for k in self.budgets]

@@ -6,22 +6,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass, make_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from anytime.errors import AnytimeError
 from anytime.files import read_yaml
 from anytime.heads import HeadConfig
 from anytime.networks.config import TransformerConfig
 from anytime.sampling.filters import Filters
+from anytime.tokenizers.finite_scalar import FiniteScalarConfig
 from anytime.tokenizers.ordered import OrderedVQConfig
 from anytime.tokenizers.pixels import PixelsConfig
+from anytime.tokenizers.residual_vq import ResidualVQConfig
 from anytime.tokenizers.truncation import Truncation
 from anytime.training.checks import check_around, check_copy, check_stage
 from anytime.training.sequence_recipes import SeriesRecipe, WaveNetRecipe
 from anytime.training.settings import DataConfig, Plain, RunConfig, StageConfig
+from anytime.training.sound_recipe import SoundRecipe
+from anytime.training.spatial_recipe import SpatialRecipe
+from anytime.training.word_recipe import WordClassifierRecipe
 
+T = TypeVar("T")
 SHIPPED = Path(__file__).parent / "recipes"
 
 
@@ -33,7 +40,7 @@ class Recipe(Plain):
         name: of the model.
         kind: tells this recipe from others in a YAML file.
         data: what to train on.
-        tokenizer: shape of the autoencoder.
+        tokenizer: shape of the autoencoder; its `kind` tells which.
         prior: shape of the transformer.
         pretrain: the autoencoder at full length.
         order: the autoencoder under nested dropout, from where `pretrain` left it.
@@ -50,7 +57,7 @@ class Recipe(Plain):
     name: str
     kind: Literal["ordered"] = "ordered"
     data: DataConfig = field(default_factory=DataConfig)
-    tokenizer: OrderedVQConfig = field(default_factory=OrderedVQConfig)
+    tokenizer: OrderedVQConfig | FiniteScalarConfig | ResidualVQConfig = field(default_factory=OrderedVQConfig)
     prior: TransformerConfig = field(default_factory=TransformerConfig)
     pretrain: StageConfig = field(default_factory=lambda: StageConfig(steps=0))
     order: StageConfig = field(default_factory=StageConfig)
@@ -170,7 +177,17 @@ class CopyRecipe(Plain):
         check_stage("fit", self.fit, images=False)
 
 
-AnyRecipe = Recipe | ClassifierRecipe | PixelRecipe | CopyRecipe | WaveNetRecipe | SeriesRecipe
+AnyRecipe = (
+    Recipe
+    | ClassifierRecipe
+    | PixelRecipe
+    | CopyRecipe
+    | WaveNetRecipe
+    | SeriesRecipe
+    | WordClassifierRecipe
+    | SoundRecipe
+    | SpatialRecipe
+)
 KINDS: dict[str, type[AnyRecipe]] = {
     "ordered": Recipe,
     "classifier": ClassifierRecipe,
@@ -178,6 +195,9 @@ KINDS: dict[str, type[AnyRecipe]] = {
     "copy": CopyRecipe,
     "wavenet": WaveNetRecipe,
     "series": SeriesRecipe,
+    "ordered-sound": SoundRecipe,
+    "vqvae": SpatialRecipe,
+    "word-classifier": WordClassifierRecipe,
 }
 
 
@@ -207,12 +227,12 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     from jsonargparse import ArgumentError, ArgumentParser
 
     given = read_yaml(path)
-    kind = _kind(given, path)
+    kind = _of_kind(KINDS, given.get("kind", "ordered"), str(path))
     parser = ArgumentParser(prog="anytime train", exit_on_error=False)
-    parser.add_class_arguments(kind, sub_configs=False)
+    parser.add_class_arguments(_narrowed(kind, given, path), sub_configs=False)
     try:
         parser.set_defaults(_flat(parser.parse_object(given, defaults=True).as_dict()))
-    except (ArgumentError, TypeError, ValueError, KeyError) as error:
+    except (ArgumentError, AttributeError, TypeError, ValueError, KeyError) as error:
         raise AnytimeError(f"{path}: {_first_line(error)}") from None
     try:
         values = parser.instantiate_classes(parser.parse_args(list(overrides)))
@@ -221,11 +241,25 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     return kind(**values.as_dict())
 
 
-def _kind(given: dict[str, Any], path: Path) -> type[AnyRecipe]:
-    name = given.get("kind", "ordered")
-    if name not in KINDS:
-        raise AnytimeError(f"{path} is of the unknown kind {name!r}", f"The kinds are: {', '.join(KINDS)}")
-    return KINDS[name]
+def _narrowed(recipe: type[AnyRecipe], given: dict[str, Any], path: Path) -> type[AnyRecipe]:
+    """The recipe with one class for each section: where it has several, the one that the section's own `kind` names.
+
+    (A parser of several would take any of them that a field fits.)
+    """
+    sections = []
+    for name, hint in get_type_hints(recipe).items():
+        if isinstance(hint, UnionType) and all(is_dataclass(each) for each in get_args(hint)):
+            kinds, section = {each.kind: each for each in get_args(hint)}, given.get(name)
+            told = section.get("kind") if isinstance(section, dict) else None
+            chosen = _of_kind(kinds, next(iter(kinds)) if told is None else told, f"{path}: {name}")
+            sections.append((name, chosen, field(default_factory=chosen)))
+    return make_dataclass(recipe.__name__, sections, bases=(recipe,), frozen=True) if sections else recipe
+
+
+def _of_kind(kinds: dict[str, type[T]], name: Any, where: str) -> type[T]:
+    if name not in list(kinds):
+        raise AnytimeError(f"{where} is of the unknown kind {name!r}", f"The kinds are: {', '.join(kinds)}")
+    return kinds[name]
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

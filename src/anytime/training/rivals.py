@@ -33,7 +33,9 @@ class RivalsConfig:
     share: float = 0.25
 
 
-def rivalry(network: WaveNet, head: Head, codes: Tensor, labels: Tensor, config: RivalsConfig) -> Tensor:
+def rivalry(
+    network: WaveNet, head: Head, codes: Tensor, labels: Tensor, config: RivalsConfig, local: Tensor | None = None
+) -> Tensor:
     """Cross entropy of the true classes, nats an image, () float.
 
     Args:
@@ -42,11 +44,12 @@ def rivalry(network: WaveNet, head: Head, codes: Tensor, labels: Tensor, config:
         codes: (B, N) int64, of which the first `config.share` are looked at.
         labels: (B,) int64, none of them -1.
         config: how many rivals, for how many images.
+        local: (B, N, L), a condition that changes along the sequences, for networks that take one.
     """
     asked = max(1, round(config.share * len(codes)))
     codes, labels = codes[:asked], labels[:asked]
     shifts = torch.rand(asked, network.classes - 1, device=codes.device).argsort(1)[:, : config.rivals] + 1
     classes = torch.cat([labels[:, None], (labels[:, None] + shifts) % network.classes], dim=1)
-    parameters = network(codes, classes).float()  # (B, Y, N, P)
+    parameters = network(codes, classes, None if local is None else local[:asked]).float()  # (B, Y, N, P)
     logs = head.log_prob(parameters, codes[:, None].expand(-1, classes.shape[1], -1)).sum(-1)
     return F.cross_entropy(logs, torch.zeros_like(labels))

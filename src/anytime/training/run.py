@@ -13,6 +13,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from anytime.data import Images, open_images
 from anytime.errors import AnytimeError
 from anytime.files import write_yaml
+from anytime.training.boards import make_board
 from anytime.training.recipe import AnyRecipe
 from anytime.training.settings import DataConfig, RunConfig
 from anytime.training.trainer import Trainer
@@ -32,13 +33,15 @@ class Run:
         trainer: of its stages.
 
     Raises:
-        AnytimeError: the folder holds another run, there is nothing to resume, or no such device or precision.
+        AnytimeError: the folder holds another run, there is nothing to resume, no such device or precision, or the package of
+            the logger is not installed.
     """
 
     def __init__(self, recipe: AnyRecipe, folder: Path, resume: bool) -> None:
         _claim(folder, resume)
         self.recipe, self.folder, self.resume = recipe, folder, resume
-        self.trainer = Trainer(_fabric(recipe.run), folder, recipe.run.seed, recipe.run.workers)
+        board = make_board(recipe.run.logger, folder, recipe.as_dict())
+        self.trainer = Trainer(_fabric(recipe.run), folder, recipe.run.seed, recipe.run.workers, board)
 
     @property
     def first(self) -> bool:
@@ -55,6 +58,8 @@ class Run:
             if self.first:
                 write_yaml(self.folder / "config.yaml", self.recipe.as_dict())
 
+        if self.first and self.trainer.log.board is not None:
+            self.trainer.log.board.start()
         if self.resume:
             self.trainer.accepted = write
         else:

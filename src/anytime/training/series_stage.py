@@ -15,6 +15,7 @@ from anytime.models.directory import save
 from anytime.models.model import Model
 from anytime.models.parts import make_prior
 from anytime.models.scoring import accuracy, score
+from anytime.networks.wavenet import WaveNet, WaveNetConfig
 from anytime.tokenizers.series import SeriesTokenizer
 from anytime.training.checks import check_shares
 from anytime.training.prior import CodeSet
@@ -47,7 +48,7 @@ def _model(recipe: SeriesRecipe, series: SeriesSet) -> Model:
         name=recipe.name,
         image=[],
         tokenizer=replace(recipe.tokenizer, length=series.length, rate=series.rate),
-        prior=recipe.network,
+        prior=_network(recipe, series),
         classes=list(series.classes) if recipe.conditional else [],
         data=recipe.data.name,
         sampling=recipe.sampling,
@@ -55,25 +56,37 @@ def _model(recipe: SeriesRecipe, series: SeriesSet) -> Model:
     )
     tokenizer = SeriesTokenizer(replace(recipe.tokenizer, length=series.length, rate=series.rate))
     tokenizer.learn(series.values if series.scored is None else series.values[series.scored])
-    return Model(config, tokenizer, make_prior(config, tokenizer))
+    prior = make_prior(config, tokenizer)
+    if series.local is not None and isinstance(prior, WaveNet):
+        prior.learn_local(series.local)
+    return Model(config, tokenizer, prior)
+
+
+def _network(recipe: SeriesRecipe, series: SeriesSet) -> WaveNetConfig:
+    """The shape of the network, which is told as many numbers at every step as the series have covariates."""
+    covariates = 0 if series.local is None else series.local.shape[2]
+    if recipe.network.local not in (0, covariates):
+        what = f"network.local is {recipe.network.local}, and {recipe.data.name} has {covariates} covariates"
+        raise AnytimeError(what, "Leave network.local out, and name the columns as data.table.covariates")
+    return replace(recipe.network, local=covariates)
 
 
 def _coded(model: Model, series: SeriesSet) -> CodeSet:
     """Levels, what of them counts, and labels if the model is to be told."""
     codes = model.tokenizer.encode(series.values).cpu()
     codes = codes.byte() if model.tokenizer.codebook_size <= 256 else codes
-    return CodeSet(codes, series.labels if model.classes else None, series.scored)
+    return CodeSet(codes, series.labels if model.classes else None, series.scored, series.local)
 
 
 def _test(recipe: SeriesRecipe, model: Model) -> dict[str, object]:
     """Bits a step of the test set and how often the most likely level is the true one, over the values that count."""
     codes = _coded(model, open_series(recipe.data, "test"))
-    bits = score(model.prior, model.head, codes.codes, codes.labels) / math.log(2)
+    bits = score(model.prior, model.head, codes.codes, codes.labels, local=codes.local) / math.log(2)
     counted = bits if codes.scored is None else bits[codes.scored]
     return {
         "model": recipe.name,
         "series": len(codes),
         "steps": counted.numel(),
         "bits_per_step": float(counted.mean()),
-        "accuracy": accuracy(model.prior, model.head, codes.codes, codes.labels, codes.scored),
+        "accuracy": accuracy(model.prior, model.head, codes.codes, codes.labels, codes.scored, codes.local),
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from anytime.training.boards import BoardName
+
 
 class Plain:
     """What all recipes can do."""
@@ -49,7 +51,7 @@ class StageConfig:
 
     Attributes:
         steps: optimiser steps; 0 leaves the stage out.
-        batch_size: samples a step, over all processes.
+        batch_size: samples a step, over all processes and parts.
         learning_rate: the highest one.
         schedule: "constant", "cosine", "inverse_sqrt" (Vaswani et al. 2017) or "one_cycle" (Smith 2018).
         warmup: steps until the highest learning rate: a line, or for one_cycle half a cosine.
@@ -61,6 +63,8 @@ class StageConfig:
         weight_decay: decoupled, on weights only, not on biases, norms and other vectors.
         clip: largest norm of the gradient; 0 for no clipping.
         clip_by: whether that is the norm over all weights ("whole") or of each weight tensor by itself ("tensor").
+        accumulate: parts in which a process goes through its share of a batch, for a batch that does not fit into memory at once;
+            see `step.py` for what that changes.
         jitter: strength of random affine maps of the images, see `augment.py`; in the stages of the autoencoder alone.
         ema: decay of the averaged weights, which are what is evaluated and kept; 0 to keep the last weights.
         evaluate_every: steps between evaluations, each with a line of metrics and a sheet of pictures.
@@ -79,6 +83,7 @@ class StageConfig:
     weight_decay: float = 0.01
     clip: float = 1.0
     clip_by: Literal["whole", "tensor"] = "whole"
+    accumulate: int = 1
     jitter: float = 0.0
     ema: float = 0.999
     evaluate_every: int = 500
@@ -97,6 +102,7 @@ class RunConfig:
         precision: "32-true", "bf16-mixed", "16-mixed", ...
         workers: processes that make batches ahead of the training; 0 makes them in the training process itself.
         threads: CPU threads of the process; 0 leaves torch's choice. Bit-identical resuming needs the same number again.
+        logger: "tensorboard" or "wandb" shows metrics and sheets there as well; on disk they are in any case.
     """
 
     seed: int = 0
@@ -106,3 +112,4 @@ class RunConfig:
     precision: str = "32-true"
     workers: int = 0
     threads: int = 0
+    logger: BoardName = "none"

@@ -12,6 +12,12 @@ from anytime.training.recipe import AnyRecipe, ClassifierRecipe, CopyRecipe, Pix
 from anytime.training.run import Run
 from anytime.training.sequence_recipes import SeriesRecipe, WaveNetRecipe
 from anytime.training.series_stage import make_series
+from anytime.training.sound_recipe import SoundRecipe
+from anytime.training.sound_stages import make_sound
+from anytime.training.spatial_recipe import SpatialRecipe
+from anytime.training.spatial_stages import make_spatial
+from anytime.training.word_recipe import WordClassifierRecipe
+from anytime.training.word_stage import make_word_judge
 
 
 def train(recipe: AnyRecipe, folder: Path, resume: bool = False) -> Path:
@@ -22,15 +28,27 @@ def train(recipe: AnyRecipe, folder: Path, resume: bool = False) -> Path:
         Interrupted: the run was stopped and has saved its state.
     """
     run = Run(recipe, folder, resume)
-    if isinstance(recipe, ClassifierRecipe):
-        made = make_judge(run, recipe)
-    elif isinstance(recipe, PixelRecipe | WaveNetRecipe):
-        made = make_pixels(run, recipe)
-    elif isinstance(recipe, SeriesRecipe):
-        made = make_series(run, recipe)
-    elif isinstance(recipe, CopyRecipe):
-        made = make_copy(run, recipe)
-    else:
-        made = make_ordered(run, recipe)
+    try:
+        made = _make(run, recipe)
+    finally:
+        run.trainer.log.close()
     run.trainer.fabric.barrier()
     return made
+
+
+def _make(run: Run, recipe: AnyRecipe) -> Path:
+    if isinstance(recipe, ClassifierRecipe):
+        return make_judge(run, recipe)
+    if isinstance(recipe, WordClassifierRecipe):
+        return make_word_judge(run, recipe)
+    if isinstance(recipe, PixelRecipe | WaveNetRecipe):
+        return make_pixels(run, recipe)
+    if isinstance(recipe, SpatialRecipe):
+        return make_spatial(run, recipe)
+    if isinstance(recipe, SeriesRecipe):
+        return make_series(run, recipe)
+    if isinstance(recipe, SoundRecipe):
+        return make_sound(run, recipe)
+    if isinstance(recipe, CopyRecipe):
+        return make_copy(run, recipe)
+    return make_ordered(run, recipe)

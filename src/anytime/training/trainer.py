@@ -25,15 +25,17 @@ from torch.optim.swa_utils import AveragedModel
 
 from anytime.errors import AnytimeError
 from anytime.training.average import averaged
-from anytime.training.batches import Batches, Dataset, loader
+from anytime.training.batches import Batches, Dataset, delivered, loader
+from anytime.training.boards import Board
 from anytime.training.checkpoint import load_checkpoint, save_checkpoint
 from anytime.training.checks import check_stage
 from anytime.training.interrupt import Interrupt
 from anytime.training.log import MetricsLog
 from anytime.training.objective import Objective
-from anytime.training.optimizer import clip_each, new_optimizer
+from anytime.training.optimizer import new_optimizer
 from anytime.training.schedule import learning_rate
 from anytime.training.settings import StageConfig
+from anytime.training.step import scaler_of, take_step
 
 
 class Interrupted(Exception):
@@ -56,15 +58,16 @@ class Trainer:
         folder: of the run: checkpoints/, sheets/ and metrics are written there.
         seed: of the run.
         workers: processes that make batches ahead of the training.
+        board: that shows metrics and sheets beside the files, or None.
 
     Attributes:
         accepted: called when a stage goes on or begins, which is when a checkpoint was found to fit.
     """
 
-    def __init__(self, fabric: Fabric, folder: Path, seed: int, workers: int = 0) -> None:
+    def __init__(self, fabric: Fabric, folder: Path, seed: int, workers: int = 0, board: Board | None = None) -> None:
         self.fabric, self.folder, self.seed, self.workers = fabric, folder, seed, workers
         self.accepted: Callable[[], None] = lambda: None
-        self.log = MetricsLog(folder)
+        self.log = MetricsLog(folder, board)
         self.last = folder / "checkpoints" / "last.safetensors"
         self._caught_up = False  # whether a stage was trained since the start; those before the last checkpoint's are not
 
@@ -94,7 +97,7 @@ class Trainer:
     def _optimise(self, name: str, objective: Objective, samples: Dataset, stage: StageConfig, interrupt: Interrupt) -> None:
         self._caught_up = True
         objective.train()
-        model, optimizer = self.fabric.setup(objective, new_optimizer(objective, stage, fused=self._scaler is None))
+        model, optimizer = self.fabric.setup(objective, new_optimizer(objective, stage, fused=scaler_of(self.fabric) is None))
         average = averaged(objective, stage.ema) if stage.ema else None
         progress = self._resume(name, objective, optimizer, average, stage)
         self.accepted()
@@ -102,8 +105,8 @@ class Trainer:
             loader(samples, self._batches(name, samples, stage, progress.step), self.workers), use_distributed_sampler=False
         )
         with _bar(name, stage.steps, progress.step, self.fabric.is_global_zero) as advance:
-            for batch in batches:
-                loss = self._step(name, model, optimizer, batch, stage, progress.step)
+            for batch in delivered(batches):
+                loss = self._step(name, objective, model, optimizer, batch, stage, progress.step)
                 if average is not None:
                     average.update_parameters(objective)
                 progress.step += 1
@@ -123,11 +126,6 @@ class Trainer:
             return asked
         return bool(self.fabric.all_reduce(torch.tensor(float(asked), device=self.fabric.device), reduce_op="sum"))
 
-    @property
-    def _scaler(self) -> Any:
-        """What scales the loss so that half-precision gradients do not vanish; None in other precisions."""
-        return getattr(self.fabric.strategy.precision, "scaler", None)
-
     def _demand_finite(self, value: float, what: str, name: str, step: int) -> None:
         """Ends the run in all processes if a number of any of them is not finite."""
         if self._any(not math.isfinite(value)):
@@ -139,6 +137,7 @@ class Trainer:
     def _step(
         self,
         name: str,
+        objective: Objective,
         model: Any,
         optimizer: Any,
         batch: Any,
@@ -148,24 +147,9 @@ class Trainer:
         torch.manual_seed(_mix(self.seed, name, step, self.fabric.global_rank))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, stage)
-        loss = model(batch)
-        optimizer.zero_grad()
-        self.fabric.backward(loss)
-        norm = self._clip(model, optimizer, stage)
-        optimizer.step()
-        return float(loss.detach()) if math.isfinite(norm) else norm
-
-    def _clip(self, model: Any, optimizer: Any, stage: StageConfig) -> float:
-        """The norm of the gradient before it was clipped; 0 if nobody needs to know."""
-        if not stage.clip:
-            return 0.0
-        if stage.clip_by == "tensor":
-            self.fabric.strategy.precision.unscale_gradients(optimizer)
-            norm: Any = clip_each(model, stage.clip)
-        else:
-            norm = self.fabric.clip_gradients(model, optimizer, max_norm=stage.clip, error_if_nonfinite=False)
-        # While a scaler looks for its scale, gradients overflow now and then; it leaves those steps out itself.
-        return 0.0 if self._scaler is not None else float(norm)
+        loss = take_step(self.fabric, model, optimizer, batch, stage)
+        objective.stepped()
+        return loss
 
     @torch.no_grad()
     def _evaluate(self, name: str, judged: nn.Module, progress: Progressing, loss: float) -> None:
@@ -186,8 +170,9 @@ class Trainer:
         values = judged.evaluate()
         metric = values[judged.metric]
         if math.isfinite(metric):
-            judged.picture(self.folder / "sheets" / f"{name}-{progress.step:06d}.png")
-            self.log.add(name, progress.step, {"loss": loss, **values})
+            sheet = self.folder / "sheets" / f"{name}-{progress.step:06d}.png"
+            judged.picture(sheet)
+            self.log.add(name, progress.step, {"loss": loss, **values}, sheet if sheet.is_file() else None)
         judged.train(was_training)
         if metric < progress.best:
             progress.best = metric
@@ -203,6 +188,7 @@ class Trainer:
         progress: Progressing,
     ) -> None:
         if self.fabric.is_global_zero:
+            scaler = scaler_of(self.fabric)
             state = {
                 "stage": name,
                 "step": progress.step,
@@ -210,7 +196,7 @@ class Trainer:
                 "objective": objective.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "average": None if average is None else average.state_dict(),
-                "scaler": None if self._scaler is None else self._scaler.state_dict(),
+                "scaler": None if scaler is None else scaler.state_dict(),
             }
             save_checkpoint(self.last, state)
         self.fabric.barrier()
@@ -218,21 +204,21 @@ class Trainer:
     def _resume(
         self, name: str, objective: nn.Module, optimizer: Any, average: AveragedModel | None, stage: StageConfig
     ) -> Progressing:
-        state = self._last_state()
+        state, scaler = self._last_state(), scaler_of(self.fabric)
         if state is None or state["stage"] != name:
             self.log.forget_after(name, 0)
             return Progressing()
         with _of_this_recipe(self.last):
             objective.load_state_dict(state["objective"])
             # The precision may be another one now; and whether AdamW is fused decides on which device its step counts go.
-            fused = {"fused": self._scaler is None} if stage.optimizer == "adamw" else {}
+            fused = {"fused": scaler is None} if stage.optimizer == "adamw" else {}
             groups = [group | fused for group in state["optimizer"]["param_groups"]]
             optimizer.load_state_dict(state["optimizer"] | {"param_groups": groups})
             _lay_out(optimizer)
             if average is not None:
                 average.load_state_dict(state["average"])
-        if self._scaler is not None and state.get("scaler"):
-            self._scaler.load_state_dict(state["scaler"])
+        if scaler is not None and state.get("scaler"):
+            scaler.load_state_dict(state["scaler"])
         self.log.forget_after(name, state["step"])
         return Progressing(state["step"], state["best"])
 

@@ -132,7 +132,13 @@ def nats_ahead(
 
 @torch.no_grad()
 def accuracy_ahead(
-    network: WaveNet, head: Head, codes: Tensor, labels: Tensor | None, scored: Tensor | None, config: UnrollConfig
+    network: WaveNet,
+    head: Head,
+    codes: Tensor,
+    labels: Tensor | None,
+    scored: Tensor | None,
+    config: UnrollConfig,
+    local: Tensor | None = None,
 ) -> float:
     """Share of the codes in the horizon after even origins that come out right when the most likely one is fed back each time.
 
@@ -143,12 +149,14 @@ def accuracy_ahead(
         labels: (n,) int64, -1 for none, or None.
         scored: (n, N) bool, which codes count; None if all do.
         config: whose horizon and number of origins hold.
+        local: (n, N, L), a condition that changes along the sequences, for networks that take one.
     """
     origins = even_origins(places_for(network, codes.shape[1], config.horizon), config.origins).expand(len(codes), -1)
     rolled = []
     for rows in torch.arange(len(codes)).split(max(1, TOKENS // codes.shape[1])):
         chosen, told = codes[rows].to(network.device).long(), None if labels is None else labels[rows].to(network.device)
-        observed, places = observe(network, chosen, told), origins[rows].to(network.device)
+        condition = None if local is None else local[rows].to(network.device)
+        observed, places = observe(network, chosen, told, condition), origins[rows].to(network.device)
         parameters = unroll(network, observed, places, config.horizon, lambda last: likeliest(head.log_probs(last)))
         rolled.append(head.log_probs(parameters).argmax(-1).cpu())
     right = torch.cat(rolled) == following(codes, origins, config.horizon)

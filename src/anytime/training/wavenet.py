@@ -52,34 +52,37 @@ class WaveNetObjective(PriorObjective):
         """Mean nats a code of those that count, and what else was asked for on the same scale."""
         loss = self._one_and_several(batch) if self.unroll.weight else super().forward(batch)
         if self.rivals.weight:
-            told_apart = rivalry(self.prior, self.head, batch["codes"], batch["label"], self.rivals)
+            told_apart = rivalry(self.prior, self.head, batch["codes"], batch["label"], self.rivals, batch.get("local"))
             loss = loss + self.rivals.weight / batch["codes"].shape[1] * told_apart
         return loss
 
     def _one_and_several(self, batch: dict[str, Tensor]) -> Tensor:
         """The loss of one step, and lambda times that of several: one pass over the sequences serves both."""
         codes, scored = batch["codes"], batch.get("scored")
-        observed = observe(self.prior, codes, batch.get("label"))
+        observed = observe(self.prior, codes, batch.get("label"), batch.get("local"))
         one = -self.head.log_prob(observed.parameters.float(), codes)
         several, origins = nats_ahead(self.prior, self.head, observed, codes, self.unroll, self._temperature())
         counted = None if scored is None else following(scored, origins, self.unroll.horizon)
         return _mean(one, scored) + self.unroll.weight * _mean(several, counted)
 
     def _temperature(self) -> float:
-        """Of this step; moves on if it falls with the steps."""
-        if self.unrolled is None:
-            return self.unroll.temperature
-        temperature = self.unroll.temperature_at(int(self.unrolled))
-        self.unrolled += int(self.training)
-        return temperature
+        """Of this step."""
+        return self.unroll.temperature if self.unrolled is None else self.unroll.temperature_at(int(self.unrolled))
+
+    def stepped(self) -> None:
+        """The temperature of the next step may be lower."""
+        if self.unrolled is not None:
+            self.unrolled += 1
 
     def evaluate(self) -> dict[str, float]:
         """Bits, how often the most likely code is the true one, and for series how often it is over several steps by itself."""
-        codes, labels, scored = self.validation.codes, self.validation.labels, self.validation.scored
-        found = super().evaluate() | {"accuracy": accuracy(self.prior, self.head, codes, labels, scored)}
+        judged, network, head = self.validation, self.prior, self.head
+        codes, labels, scored, local = judged.codes, judged.labels, judged.scored, judged.local
+        found = super().evaluate() | {"accuracy": accuracy(network, head, codes, labels, scored, local)}
         series = isinstance(self._model[0].tokenizer, SeriesTokenizer) and codes.shape[1] > self.unroll.horizon
         if series or self.unroll.weight:
-            found[f"accuracy_{self.unroll.horizon}"] = accuracy_ahead(self.prior, self.head, codes, labels, scored, self.unroll)
+            ahead = accuracy_ahead(network, head, codes, labels, scored, self.unroll, local)
+            found[f"accuracy_{self.unroll.horizon}"] = ahead
         return found
 
 

@@ -127,7 +127,9 @@ def key_mass(scores: Tensor, query: Tensor, before: Tensor) -> Tensor:
 def in_chunks(x: Tensor, chunk: int) -> Tensor:
     """(B, H, L, D) to (B, H, n, chunk, D), zeros after the end; a zero key adds nothing to any sum."""
     missing = -x.shape[2] % chunk
-    return (F.pad(x, (0, 0, 0, missing)) if missing else x).unflatten(2, (-1, chunk))
+    padded = F.pad(x, (0, 0, 0, missing)) if missing else x
+    chunks: Tensor = padded.unflatten(2, (-1, chunk))
+    return chunks
 
 
 def whole(x: Tensor, length: int) -> Tensor:

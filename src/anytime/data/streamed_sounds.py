@@ -1,0 +1,77 @@
+"""Sounds that are decoded when they are asked for, so that a set may be larger than the memory.
+
+What is held is the paths of the files and the batch that is being made; rows are numbered as those of a set in memory are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from anytime.data.series import SeriesSet
+from anytime.data.speech import SpeechConfig, decode_rows, read_bytes
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedSounds:
+    """A split of a data set whose sounds stay on the disk; a map-style dataset as `SeriesSet` is.
+
+    Args:
+        name: the data set, as given to `open_series`.
+        split: "train", "validation" or "test".
+        files: of the rows.
+        length: T, samples of a row.
+        config: how sounds become rows.
+        labels: int64 (N,), or None if the sounds have no classes.
+        classes: the name of each class, in the order of the labels; empty if there are none.
+    """
+
+    name: str
+    split: str
+    files: Sequence[Path] = field(repr=False)
+    length: int
+    config: SpeechConfig
+    labels: Tensor | None = field(default=None, repr=False)
+    classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+        return self.config.rate
+
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
+        item = {"values": self._decoded(indices)[0]}
+        if self.labels is not None:
+            item["label"] = self.labels[torch.as_tensor(indices, dtype=torch.int64)]
+        return item
+
+    def chunks(self, size: int) -> Iterator[Tensor]:
+        """Goes through all rows in order, `size` at a time: float32 (size, T), the last chunk may be smaller."""
+        for start in range(0, len(self), size):
+            yield self._decoded(range(len(self))[start : start + size])[0]
+
+    def subset(self, indices: Sequence[int]) -> StreamedSounds:
+        """Gives the set of these rows only, in this order; they stay on the disk."""
+        labels = None if self.labels is None else self.labels[torch.as_tensor(indices, dtype=torch.int64)]
+        return replace(self, files=[self.files[row] for row in indices], labels=labels)
+
+    def whole(self) -> SeriesSet:
+        """Decodes all sounds into memory.
+
+        Raises:
+            AnytimeError: one is missing or corrupt.
+        """
+        values, scored = self._decoded(range(len(self)))
+        ids = tuple(file.stem for file in self.files)
+        return SeriesSet(self.name, self.split, values, self.labels, self.classes, self.rate, ids, scored)
+
+    def _decoded(self, rows: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        sounds = ((self.files[row], read_bytes(self.files[row])) for row in rows)
+        return decode_rows(sounds, len(rows), self.config, self.length)

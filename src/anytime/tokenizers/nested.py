@@ -1,0 +1,194 @@
+"""What ordered tokenizers share, whatever they code: vectors that are quantised to codes, a random prefix of which is kept.
+
+A tokenizer says what its data are (`prepare`), which vectors stand for them (`vectors`) and how they are drawn from vectors
+(`render`); its codes, prefixes and training passes are the same for images and for sounds.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anytime.networks.residual import LengthModulation
+from anytime.tokenizers.checks import check_codes
+from anytime.tokenizers.codebook import Codebook, Quantizer, SharedQuantizer
+from anytime.tokenizers.position_codebooks import PositionQuantizer
+from anytime.tokenizers.truncation import Truncation
+
+
+class NestedConfig(Protocol):
+    """What the config of such a tokenizer says about its codes."""
+
+    @property
+    def codebook_size(self) -> int:
+        """K, the number of different codes."""
+        ...
+
+    @property
+    def ordered(self) -> bool:
+        """Whether nested dropout is used in training."""
+        ...
+
+    @property
+    def truncation(self) -> Truncation:
+        """The law of the prefix lengths."""
+        ...
+
+
+class VQConfig(NestedConfig, Protocol):
+    """What it says about how a codebook is learnt."""
+
+    @property
+    def per_position_codebook(self) -> bool:
+        """Whether each code has a codebook of its own."""
+        ...
+
+    @property
+    def commitment(self) -> float:
+        """The weight of the commitment loss."""
+        ...
+
+    @property
+    def decay(self) -> float:
+        """Of the moving averages that learn the codebook."""
+        ...
+
+
+class Book(Protocol):
+    """How vectors become codes, and codes vectors."""
+
+    def nearest(self, z: Tensor) -> Tensor:
+        """Codes (B, N) int64 of vectors (B, P, D); N is P, or a multiple of it where a vector takes several codes."""
+        ...
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        """Vectors (B, P, D) of codes (B, N), -1 where missing; zeros where nothing is known."""
+        ...
+
+
+class NestedCodes(nn.Module):
+    """Data <-> codes; codes are (B, N) int64 in 0..K-1. Subclasses make the networks and the functions that are left out here.
+
+    Attributes:
+        config: see `NestedConfig`.
+        num_codes: N.
+        together: how many codes in a row nested dropout keeps or drops as one; truncation laws count in these.
+        codebook: vectors to codes and back.
+        decoder: what draws data from maps.
+        limits: the smallest and largest value of the data, to which what is decoded is clamped.
+    """
+
+    config: NestedConfig
+    num_codes: int
+    together: int = 1
+    codebook: Book
+    decoder: nn.Module
+    limits: tuple[float, float]
+
+    def prepare(self, data: Tensor) -> Tensor:
+        """Brings data to floats within the limits, in the precision and on the device of the weights."""
+        raise NotImplementedError
+
+    def vectors(self, data: Tensor) -> Tensor:
+        """What is quantised: prepared data (B, ...) -> (B, N, D)."""
+        raise NotImplementedError
+
+    def render(self, vectors: Tensor, kept: Tensor) -> Tensor:
+        """Decodes vectors (B, N, D), zeros where `kept` (B, N) is false, to data (B, ...), not clamped."""
+        raise NotImplementedError
+
+    def quantizer(self) -> nn.Module:
+        """A `Quantizer` for training; it learns the codebook, if there is something to learn beside the networks."""
+        raise NotImplementedError
+
+    @property
+    def codebooks(self) -> int:
+        """How many sets of entries there are, each for N / codebooks codes in a row."""
+        raise NotImplementedError
+
+    @property
+    def codebook_size(self) -> int:
+        """K, the number of different codes."""
+        return self.config.codebook_size
+
+    @torch.no_grad()
+    def encode(self, data: Tensor, batch_size: int = 512) -> Tensor:
+        """Codes of data, (B, ...) as `prepare` takes them, -> (B, N) int64, `batch_size` at a time."""
+        chunks = [self.codebook.nearest(self.vectors(chunk)) for chunk in self.prepare(data).split(batch_size)]
+        return torch.cat(chunks)
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """Data of prefixes: codes (B, k), 1 <= k <= N, -> floats (B, ...) within the limits.
+
+        Codes of -1 are missing ones, so a batch may mix prefixes of different lengths.
+
+        Raises:
+            AnytimeError: there are too many codes, or values outside -1..K-1.
+        """
+        check_codes(codes, self.num_codes, self.codebook_size)
+        codes = F.pad(codes, (0, self.num_codes - codes.shape[1]), value=-1)
+        return self.render(self.codebook.look_up(codes), codes >= 0).clamp(*self.limits)
+
+    def forward(self, data: Tensor, quantizer: Quantizer, truncation: Truncation | None) -> tuple[Tensor, Tensor, Tensor]:
+        """One training pass: a random prefix of the codes of each sample is kept, and the sample drawn from it.
+
+        Args:
+            data: as for `encode`.
+            quantizer: quantises and learns the codebook.
+            truncation: the law of the prefix lengths; None keeps all codes.
+
+        Returns:
+            Reconstruction (B, ...), not clamped; codes (B, N), -1 where dropped; commitment loss ().
+        """
+        z = self.vectors(self.prepare(data))
+        kept = torch.arange(self.num_codes, device=z.device) < self._lengths(len(z), truncation).to(z.device)[:, None]
+        with torch.autocast(z.device.type, enabled=False):  # distances and moving averages are float32 in any precision
+            vectors, codes, loss = quantizer(z.float(), kept)
+        return self.render(vectors, kept), codes, loss
+
+    def drawn_lengths(self, truncation: Truncation) -> list[int]:
+        """The prefix lengths that a truncation law draws, in codes.
+
+        Raises:
+            AnytimeError: it draws none.
+        """
+        steps = truncation.probabilities(self.num_codes // self.together).nonzero()[:, 0]
+        return [self.together * (step + 1) for step in steps.tolist()]
+
+    def interpolate_lengths(self, *laws: Truncation) -> None:
+        """Lets the decoder draw lengths well that these laws, under which it was trained, never drew; see `LengthModulation`."""
+        drawn = {self.num_codes} | {length for law in laws for length in self.drawn_lengths(law)}
+        for module in self.decoder.modules():
+            if isinstance(module, LengthModulation):
+                module.interpolate(sorted(drawn))
+
+    def _lengths(self, batch: int, truncation: Truncation | None) -> Tensor:
+        if truncation is None:
+            return torch.full((batch,), self.num_codes)
+        return self.together * truncation.draw(self.num_codes // self.together, batch)
+
+
+class NestedVQ(NestedCodes):
+    """Those with a codebook that every vector takes one entry of, or one for each position.
+
+    Attributes:
+        config: see `VQConfig`.
+        codebook: the entries.
+    """
+
+    config: VQConfig
+    codebook: Codebook
+
+    @property
+    def codebooks(self) -> int:
+        """One for all positions, or one for each."""
+        return len(self.codebook.vectors)
+
+    def quantizer(self) -> nn.Module:
+        """Learns the codebook by moving averages."""
+        kind = PositionQuantizer if self.config.per_position_codebook else SharedQuantizer
+        return kind(self.codebook, self.config.commitment, self.config.decay)

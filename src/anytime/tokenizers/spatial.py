@@ -1,0 +1,164 @@
+"""The spatial VQ autoencoder: a code for every cell of a map, read in an order of one's choice.
+
+Van den Oord et al. 2017, "Neural Discrete Representation Learning". A code speaks of the place where its cell lies, so a prefix
+shows the part of the image that the order has come to; what is missing is drawn from zeros. Nested dropout (`ordered`) teaches
+the decoder to make whole images of such prefixes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anytime.errors import AnytimeError
+from anytime.networks.pyramid import Pyramid, PyramidDecoder, PyramidEncoder
+from anytime.tokenizers.codebook import Codebook
+from anytime.tokenizers.image_maps import channels_last, image_floats
+from anytime.tokenizers.nested import NestedVQ
+from anytime.tokenizers.orders import MapOrder, cells
+from anytime.tokenizers.truncation import Truncation
+
+PARTS = ("stride", "kernel", "dilation", "padding", "output padding")  # of a convolution that makes maps smaller or larger
+
+
+@dataclass(frozen=True)
+class SpatialVQConfig:
+    """Shape and training of a `SpatialVQ`.
+
+    Attributes:
+        kind: tells this tokenizer from others in a YAML file.
+        codebook_size: K, entries of the codebook; a code costs log2(K) bits.
+        dimension: D, the width of an entry.
+        channels: of each level; there are as many levels, each of which makes the map smaller.
+        residual_channels: inside the residual layers of each level.
+        residual_layers: how many each level has.
+        downsample: stride, kernel, dilation and padding of the convolution that begins a level.
+        upsample: stride, kernel, dilation, padding and output padding of the transposed one that leaves it.
+        order: in which the cells of the map become a sequence; see `MapOrder`.
+        standardize: whether each vector is brought to zero mean and unit variance before it is quantised, which gives the
+            codebook and the commitment loss one scale throughout training.
+        per_position_codebook: a codebook for each cell instead of a shared one.
+        commitment: beta, weight of the commitment loss.
+        decay: of the moving averages that learn the codebook.
+        ordered: nested dropout in training, along the order of the cells.
+        truncation: the law of the prefix lengths.
+    """
+
+    kind: Literal["spatial"] = "spatial"
+    codebook_size: int = 256
+    dimension: int = 32
+    channels: list[int] = field(default_factory=lambda: [256, 256])
+    residual_channels: list[int] = field(default_factory=lambda: [256, 256])
+    residual_layers: int = 2
+    downsample: list[int] = field(default_factory=lambda: [2, 4, 1, 1])
+    upsample: list[int] = field(default_factory=lambda: [2, 4, 1, 1, 0])
+    order: MapOrder = field(default_factory=MapOrder)
+    standardize: bool = True
+    per_position_codebook: bool = False
+    commitment: float = 0.25
+    decay: float = 0.99
+    ordered: bool = False
+    truncation: Truncation = field(default_factory=Truncation)
+
+
+class SpatialVQ(NestedVQ):
+    """Images <-> codes. Images are (B, C, H, W): uint8 in 0..255 or floats in [0, 1]; codes are (B, h w) int64 in 0..K-1.
+
+    Args:
+        config: see `SpatialVQConfig`.
+        image: (C, H, W) of the images.
+
+    Attributes:
+        map: (h, w).
+        places: which cell of the map each code stands for, (N,) int64 on the CPU.
+
+    Raises:
+        AnytimeError: a number of the config cannot be, or what it makes smaller does not come back to the size of the images.
+    """
+
+    config: SpatialVQConfig
+    limits = (0.0, 1.0)
+
+    def __init__(self, config: SpatialVQConfig, image: tuple[int, int, int]) -> None:
+        super().__init__()
+        shape = _shape(config)
+        _check_sizes(shape, image)
+        self.config, self.image = config, image
+        self.map = (shape.shrunk(image[1]), shape.shrunk(image[2]))
+        self.num_codes = self.map[0] * self.map[1]
+        if config.ordered:
+            config.truncation.probabilities(self.num_codes)
+        self.encoder = PyramidEncoder(image[0], config.dimension, shape)
+        self.decoder = PyramidDecoder(image[0], config.dimension, shape)
+        for part in (self.encoder, self.decoder):
+            channels_last(part)
+        self.codebook = Codebook(config.codebook_size, config.dimension, self.num_codes if config.per_position_codebook else 1)
+        # No buffers: they follow from the config, and a model's fingerprint is of what was learnt.
+        self.places = cells(config.order, *self.map)
+        self._sequence = self.places.argsort()  # which code stands for each cell
+
+    def vectors(self, data: Tensor) -> Tensor:
+        """What is quantised: floats (B, C, H, W) in [0, 1] -> (B, N, D), in the order of the codes."""
+        features: Tensor = self.encoder(data.contiguous(memory_format=torch.channels_last))
+        z = features.flatten(2).transpose(1, 2).index_select(1, self.places.to(features.device))
+        return F.layer_norm(z, z.shape[-1:]) if self.config.standardize else z
+
+    def render(self, vectors: Tensor, kept: Tensor) -> Tensor:
+        """Decodes vectors (B, N, D), zeros where `kept` (B, N) is false, to images (B, C, H, W)."""
+        maps = vectors.index_select(1, self._sequence.to(vectors.device)).transpose(1, 2).unflatten(2, self.map)
+        images: Tensor = self.decoder(maps.contiguous(memory_format=torch.channels_last))
+        return images
+
+    def prepare(self, data: Tensor) -> Tensor:
+        """Brings images to floats (B, C, H, W) in [0, 1], in the precision of the weights.
+
+        Raises:
+            AnytimeError: the images are of another size.
+        """
+        return image_floats(data, self.image, next(self.encoder.parameters()))
+
+
+def _shape(config: SpatialVQConfig) -> Pyramid:
+    """The levels.
+
+    Raises:
+        AnytimeError: a number of the config cannot be.
+    """
+    if not config.channels or len(config.residual_channels) != len(config.channels):
+        raise AnytimeError(
+            f"tokenizer.channels are of {len(config.channels)} levels, residual_channels of {len(config.residual_channels)}",
+            "Give both a number for each level, of one level or more",
+        )
+    for name, parts in {"downsample": PARTS[:4], "upsample": PARTS}.items():
+        given = getattr(config, name)
+        if len(given) != len(parts) or min(given[:3]) < 1 or min(given) < 0 or max(given[4:], default=0) >= given[0]:
+            raise AnytimeError(
+                f"tokenizer.{name} cannot be {given}", f"Give {', '.join(parts)}; an output padding is below the stride"
+            )
+    least = {"channels": 1, "residual_channels": 1, "residual_layers": 0, "codebook_size": 2, "dimension": 2}
+    for name, allowed in {**least, "order.seed": 0}.items():
+        given = attrgetter(name)(config)
+        if min(given if isinstance(given, list) else [given]) < allowed:
+            raise AnytimeError(f"tokenizer.{name} cannot be {given}", f"Choose {allowed} or more")
+    return Pyramid(config.channels, config.residual_channels, config.residual_layers, config.downsample, config.upsample)
+
+
+def _check_sizes(shape: Pyramid, image: tuple[int, int, int]) -> None:
+    """Whether images come back as large as they were.
+
+    Raises:
+        AnytimeError: they do not, or are too small for so many levels.
+    """
+    smaller = [shape.shrunk(side) for side in image[1:]]
+    again = [shape.grown(side) for side in smaller]
+    if min(smaller) < 1 or again != list(image[1:]):
+        became = f"come back as {again[0]}x{again[1]} from" if min(smaller) > 0 else "are too small for"
+        raise AnytimeError(
+            f"images of {image[1]}x{image[2]} {became} {len(shape.channels)} levels of stride {shape.down[0]}",
+            f"Choose a --data.size that is a multiple of {shape.down[0] ** len(shape.channels)}, or fewer levels",
+        )
