@@ -19,7 +19,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --quick
 
 # The stamp is touched last, so an interrupted install is taken up again by the next target.
 $(STAMP): pyproject.toml constraints.txt

@@ -22,11 +22,13 @@ from torch import Tensor
 from anytime.heads.logistic import LogisticMixture
 from anytime.networks.config import TransformerConfig
 from anytime.networks.transformer import CausalTransformer
+from benchmarks.turns import in_turn
 
 ATTENTIONS = ("softmax", "linear", "momentum")
 LAYERS, HEADS, WIDTH = 8, 8, 256
 BATCH, LENGTHS = 10, (784, 3072)
 DRAWN, STEPS = 32, 784
+QUICK = {"LENGTHS": (784,), "BATCH": 2, "STEPS": 96}
 
 
 def published(attention: str, length: int) -> CausalTransformer:
@@ -45,7 +47,7 @@ def measure(_: str) -> dict[str, Any]:
 
 def training(length: int, rounded: bool) -> list[dict[str, Any]]:
     """A row for each attention; memory in float32 alone."""
-    seconds = in_turn({name: training_step(name, length, rounded=rounded) for name in ATTENTIONS}, repeats=3)
+    seconds = in_turn({name: training_step(name, length, BATCH, rounded) for name in ATTENTIONS}, repeats=3)
     names = ATTENTIONS if rounded else (*ATTENTIONS, "softmax, no flash")
     return [
         {
@@ -59,16 +61,7 @@ def training(length: int, rounded: bool) -> list[dict[str, Any]]:
     ]
 
 
-def in_turn(jobs: dict[str, Callable[[], float]], repeats: int) -> dict[str, float]:
-    """Runs the jobs one after another, several times; the median seconds of each."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(repeats):
-        for name, job in jobs.items():
-            seconds[name].append(job())
-    return {name: statistics.median(each) for name, each in seconds.items()}
-
-
-def training_step(attention: str, length: int, batch: int = BATCH, rounded: bool = False) -> Callable[[], float]:
+def training_step(attention: str, length: int, batch: int, rounded: bool = False) -> Callable[[], float]:
     """Forward, loss and backward of one batch of random bytes."""
     network, head = published(attention, length), LogisticMixture(10)
     tokens = torch.randint(256, (batch, length))

@@ -19,6 +19,7 @@ from anytime.sampling.budget import one_length
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 REPEATS = 21
+QUICK = {"REPEATS": 5}
 
 
 def measure(name: str) -> dict[str, Any]:

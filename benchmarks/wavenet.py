@@ -1,52 +1,50 @@
-"""A WaveNet drawing token by token: the time of a step against the number of layers, which it should be proportional to.
+"""A WaveNet drawing token by token: the time of a step, sampling included, beside its floor; and what a long prefix adds to it.
 
-Batch 32, 64 channels, 8 levels, one thread; 256 steps after a prefix as long as the receptive field, without and with its cost.
-The floor is the matrix products of a step on buffers that are there already. The published generator, which copies every queue
-at every step, took 2.04 ms a step for 8 layers and 10.96 for 12 on such a machine, with its prefix 2.28 and 17.9 (not run here).
+Batch 32 and 1, 64 channels, 8 levels, one thread, after a prefix as long as the receptive field; and the bundled WaveNets. The
+decode loop, the network alone, the network in plain torch and the floor take short turns, and the lower quartile of the turns
+counts: what else the machine does comes on top. The floor is the matrix products of a step on buffers that are there already, the
+taps of a layer one by one or side by side, whichever is faster. The published generator, whose figures stand below the rows in
+the JSON, copies every queue at every step; it is not run here.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
+import anytime
 from anytime.heads.categorical import Categorical
 from anytime.networks.wavenet import WaveNet, WaveNetConfig
+from anytime.networks.wavenet_steps import steps_of
 from anytime.sampling.decode import Decoding
 
-BATCH, CHANNELS, LEVELS, STEPS = 32, 64, 8, 256
-PUBLISHED_MS = {8: (2.04, 2.28), 12: (10.96, 17.9)}
-REPEATS = 5
+CHANNELS, LEVELS, STEPS = 64, 8, 256
+PUBLISHED = {
+    "8 layers, ms a step": 2.04,
+    "8 layers, with prefix": 2.28,
+    "12 layers, ms a step": 10.96,
+    "12 layers, with prefix": 17.9,
+}
+TURNS, TURN, WARM = 64, 8, 4  # turns, steps of each, and steps before it that bring a job back into the caches
+QUICK = {"TURNS": 16}
 
 
 def measure(_: str) -> dict[str, Any]:
-    """Draws with 8 and with 12 layers, in turn with their floors; about a minute."""
+    """Draws with every network; about a minute."""
     torch.set_num_threads(1)
-    rows = []
-    for layers in (8, 12):
-        network = _network(layers)
-        prefix = torch.randint(LEVELS, (BATCH, network.receptive_field))
-        ours, floors = [], []
-        for _repeat in range(REPEATS):
-            ours.append(_draw(network, prefix))
-            floors.append(_floor(layers))
-        step, floor = (statistics.median(each) for each in ([step for step, _ in ours], floors))
-        rows.append(
-            {
-                "layers": layers,
-                "receptive field": network.receptive_field,
-                "ms a step": step,
-                "floor ms": floor,
-                "over floor": step / floor,
-                "with prefix": statistics.median(both for _, both in ours),
-                "published ms": PUBLISHED_MS[layers][0],
-                "published, with prefix": PUBLISHED_MS[layers][1],
-            }
-        )
-    return {"title": f"WaveNet, batch {BATCH}, {CHANNELS} channels, {STEPS} steps and their prefix, one thread", "rows": rows}
+    rows = [_row(f"{layers} layers", _network(layers), batch) for batch in (32, 1) for layers in (8, 12)]
+    for name in ("fourier-wavenet", "mnist-wavenet-q2"):
+        prior = anytime.load(name).prior
+        assert isinstance(prior, WaveNet)
+        rows += [_row(name, prior, batch) for batch in (32, 1)]
+    title = (
+        f"WaveNets: steps, sampling included or bare; with a prefix as long as they reach, shared by {STEPS} steps; one thread"
+    )
+    return {"title": title, "rows": rows, "published, batch 32, on such a machine": PUBLISHED}
 
 
 def _network(layers: int) -> WaveNet:
@@ -56,30 +54,73 @@ def _network(layers: int) -> WaveNet:
     return WaveNet(config, LEVELS, 2**layers + STEPS).eval().requires_grad_(False)
 
 
-def _draw(network: WaveNet, prefix: torch.Tensor) -> tuple[float, float]:
-    """Milliseconds a step, without and with its share of the prefix."""
-    uniform = torch.rand(BATCH, prefix.shape[1] + STEPS, dtype=torch.float64)
-    started = time.perf_counter()
-    decoding = Decoding(network, Categorical(LEVELS), uniform, prefix=prefix)
-    fed = time.perf_counter()
-    for _ in range(STEPS):
-        decoding.advance()
-    ended = time.perf_counter()
-    return 1000 * (ended - fed) / STEPS, 1000 * (ended - started) / STEPS
+def _row(name: str, network: WaveNet, batch: int) -> dict[str, Any]:
+    """Times of one network at one batch size."""
+    prefix = torch.randint(network.vocabulary, (batch, network.receptive_field))
+    fed = min(_timed(lambda: _decoding(network, prefix)) for _ in range(3)) / STEPS
+    apart, together = _floors(network, batch)
+    jobs = {"decode loop": _decoding(network, prefix).advance, "network": _step(network, batch), "apart": apart}
+    jobs |= {"plain": _step(network, batch, compiled=False), "together": together}
+    ms = _in_turns(jobs)
+    floor = min(ms["apart"], ms["together"])
+    return {
+        "network": name,
+        "batch": batch,
+        "reach": network.receptive_field,
+        "ms a step": ms["decode loop"],
+        "x floor": ms["decode loop"] / floor,
+        "with prefix": ms["decode loop"] + fed,
+        "bare ms": ms["network"],
+        "bare x floor": ms["network"] / floor,
+        "torch ms": ms["plain"],
+        "floor ms": floor,
+    }
+
+
+def _decoding(network: WaveNet, prefix: Tensor) -> Decoding:
+    """A draw after a prefix, with room for all turns."""
+    uniform = torch.rand(len(prefix), prefix.shape[1] + TURNS * (WARM + TURN), dtype=torch.float64)
+    return Decoding(network, Categorical(network.vocabulary), uniform, prefix=prefix)
+
+
+def _step(network: WaveNet, batch: int, compiled: bool | None = None) -> Callable[[], object]:
+    """Steps of the network, without drawing."""
+    state, previous = network.init_state(batch), torch.zeros(batch, dtype=torch.int64)
+    state.steps = steps_of(network, state, compiled)
+    return lambda: network.step(previous, state)
 
 
 @torch.inference_mode()
-def _floor(layers: int) -> float:
-    """Milliseconds of the matrix products of a step: two taps, residual and skip of each layer, and the head."""
-    x, z, s = torch.randn(BATCH, CHANNELS), torch.empty(BATCH, 2 * CHANNELS), torch.empty(BATCH, CHANNELS)
-    taps, square = torch.randn(2, CHANNELS, 2 * CHANNELS), torch.randn(CHANNELS, CHANNELS)
-    hidden, out = torch.randn(CHANNELS, 2 * CHANNELS), torch.randn(2 * CHANNELS, LEVELS)
+def _in_turns(jobs: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Milliseconds of each job: the lower quartile of its turns."""
+    found: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(TURNS):
+        for name, job in jobs.items():
+            for _ in range(WARM):
+                job()
+            found[name].append(_timed(lambda job=job: [job() for _ in range(TURN)]) / TURN)  # type: ignore[misc]
+    return {name: sorted(times)[TURNS // 4] for name, times in found.items()}
+
+
+def _timed(job: Callable[[], object]) -> float:
+    """Milliseconds."""
     started = time.perf_counter()
-    for _ in range(STEPS):
-        for _layer in range(layers + 1):
-            torch.mm(x, taps[0], out=z)
-            torch.mm(x, taps[1], out=z)
-            torch.mm(x, square, out=s)
-            torch.mm(x, square, out=s)
-        torch.mm(torch.mm(x, hidden), out)
-    return 1000 * (time.perf_counter() - started) / STEPS
+    job()
+    return 1000 * (time.perf_counter() - started)
+
+
+def _floors(network: WaveNet, batch: int) -> list[Callable[[], object]]:
+    """The matrix products of a step with the taps of each layer one by one, and with all of them side by side."""
+    one_by_one, together = [], []
+    for layer in network.gated_layers():
+        taps, inputs, gates = layer.taps.shape
+        after = [weight.shape for weight in (layer.residual, layer.skip) if weight is not None]
+        one_by_one += [(inputs, gates)] * taps + after
+        together += [(taps * inputs, gates), *after]
+    head = [network.hidden.weight.T.shape, network.output.weight.T.shape]
+    return [_products(shapes + head, batch) for shapes in (one_by_one, together)]
+
+
+def _products(shapes: list[Any], batch: int) -> Callable[[], object]:
+    calls = [(torch.randn(batch, a), torch.randn(a, b), torch.empty(batch, b)) for a, b in shapes]
+    return lambda: [torch.mm(x, weight, out=y) for x, weight, y in calls]
