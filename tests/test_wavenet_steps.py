@@ -166,3 +166,13 @@ def test_a_step_does_not_come_to_do_more(compiled):
 def test_a_compiled_step_is_one_call_however_many_layers_there_are():
     few, many = (a_step(True, dilations) for dilations in ([1], [1, 2, 4, 8, 16, 32]))
     assert python_calls(few) == python_calls(many) and operations(few) == operations(many)
+
+
+@needs_numba
+@pytest.mark.parametrize("local", [0, 2])
+def test_where_torch_shows_no_library_scipys_multiplies(local, monkeypatch):
+    monkeypatch.setattr("anytime.networks.wavenet_compiled.sgemm_address", lambda: 0)
+    network = tiny_wavenet(local=local)
+    tokens, labels, condition = told(network, 3)
+    state = fresh(network, True, 3, labels, *condition)
+    torch.testing.assert_close(stepped(network, tokens, state), network(tokens, labels, *condition), rtol=0, atol=1e-5)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +40,8 @@ class Categorical:
         One number per token makes a draw a function of the logits and that number alone, whatever else is in the batch.
         float64, because in float32 a cumulative sum over a large vocabulary can miss or doubly count a token.
         """
+        if logits.dtype == torch.float32 and not logits.is_cuda and (invert := _compiled()):
+            return torch.from_numpy(invert(logits.contiguous().numpy(), uniform.contiguous().numpy()))
         cumulative = logits.softmax(-1, torch.float64).cumsum(-1)
         # The last entry may round to just under or over 1, and a number times it must give a token with mass: it does, because
         # u <= 1 - 2^-53, and that times a number near 1 is rounded to one below it.
@@ -44,3 +50,14 @@ class Categorical:
     def mode(self, logits: Tensor) -> Tensor:
         """The most likely token: (..., V) -> (...)."""
         return logits.argmax(-1)
+
+
+@cache
+def _compiled() -> Callable[[Any, Any], Any] | None:
+    """The same in one call, where numba is installed."""
+    if find_spec("numba") is None:
+        return None
+    from anytime.heads.inversion import invert  # it takes half a second to import
+
+    found: Callable[[Any, Any], Any] = invert
+    return found

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from anytime.networks.engine.products import sgemm_address
 from anytime.networks.ring import WaveNetState
 from anytime.networks.wavenet_kernels import Packed, step
 from anytime.networks.wavenet_steps import token_tables
@@ -61,6 +62,7 @@ def pack(network: WaveNet) -> Packed:
     plan = zip(slots, rings, _begins(counts), counts, _begins([len(each) for each in weights]), strict=True)
     hidden, output = network.hidden, network.output
     return Packed(
+        sgemm_address(),
         _array(first),
         _array(streams),
         np.array(list(plan), np.int64),

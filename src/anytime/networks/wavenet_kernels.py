@@ -1,20 +1,18 @@
 """Steps of a WaveNet in one call, compiled by numba: float32, one thread.
 
-Matrix products are those of the BLAS that scipy brings along, called without Python in between; all that lies between two of them
-is loops. Numba is an optional dependency (`pip install anytime-ar[fast]`) and this file is imported only where it is there.
+Matrix products are those of torch's own BLAS (`engine/products.py`), called without Python in between; all that lies between two
+of them is loops. Numba is an optional dependency (`pip install anytime-ar[fast]`); this file is imported only where it is there.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
-F = np.float32
-Array = Any  # numba infers what they are
+from anytime.networks.engine.kernels import Array, F, compiled
+from anytime.networks.engine.products import accumulate
 
-ALONE = 262_144  # multiplications in one call up to which OpenBLAS takes one thread; more would wait for each other, spinning
 FAR = F(8.0)  # where the hyperbolic tangent is 1 within 3e-7
 
 
@@ -22,6 +20,7 @@ class Packed(NamedTuple):
     """The weights of a network, float32 and contiguous.
 
     Attributes:
+        sgemm: address of the function that multiplies, 0 for none.
         first: what the taps of the first layer make of tokens, (K, Q + 2, 2 D), see `token_tables`.
         streams: how each token, and last the start token, goes on to the second layer, (Q + 1, C).
         plan: for each layer the slots of its ring, where they begin among all, where its lags begin in `lags`, how many they are,
@@ -36,6 +35,7 @@ class Packed(NamedTuple):
         output_bias: (P,).
     """
 
+    sgemm: int
     first: Array
     streams: Array
     plan: Array
@@ -46,9 +46,6 @@ class Packed(NamedTuple):
     hidden_bias: Array
     output: Array
     output_bias: Array
-
-
-compiled = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
 
 
 @compiled
@@ -78,27 +75,11 @@ def gate(z: Array, told: Array, h: Array) -> None:
 
 
 @compiled
-def product(x: Array, w: Array, y: Array) -> None:
-    """y = x w, so many rows at a time that one thread does it."""
-    together = max(1, ALONE // w.size)
-    for r in range(0, len(x), together):
-        np.dot(x[r : r + together], w, y[r : r + together])
-
-
-@compiled
-def add(x: Array, y: Array) -> None:
-    """x = x + y: (M, N) each."""
+def with_bias(x: Array, bias: Array, y: Array) -> None:
+    """y = x + bias: (M, N) and (N,)."""
     for r in range(len(x)):
         for i in range(x.shape[1]):
-            x[r, i] += y[r, i]
-
-
-@compiled
-def join(x: Array, y: Array, bias: Array, out: Array) -> None:
-    """out = x + y + bias: (M, N), but for the bias (N,)."""
-    for r in range(len(x)):
-        for i in range(x.shape[1]):
-            out[r, i] = x[r, i] + y[r, i] + bias[i]
+            y[r, i] = x[r, i] + bias[i]
 
 
 @compiled
@@ -143,13 +124,12 @@ def side_by_side(ring: Array, lags: Array, position: int) -> Any:
 @compiled
 def read_out(weights: Packed, skip: Array) -> Any:
     """The head: (B, S) -> (B, P)."""
-    hidden, parameters = np.empty((len(skip), len(weights.hidden_bias)), F), np.empty((len(skip), len(weights.output_bias)), F)
+    hidden, parameters = np.zeros((len(skip), len(weights.hidden_bias)), F), np.empty((len(skip), len(weights.output_bias)), F)
     leaky_relu(skip, weights.skip_bias)
-    product(skip, weights.hidden, hidden)
+    accumulate(weights.sgemm, skip, weights.hidden, hidden)
     leaky_relu(hidden, weights.hidden_bias)
-    product(hidden, weights.output, parameters)
-    for r in range(len(parameters)):
-        parameters[r] += weights.output_bias
+    parameters[:] = weights.output_bias
+    accumulate(weights.sgemm, hidden, weights.output, parameters)
     return parameters
 
 
@@ -169,11 +149,10 @@ def step(weights: Packed, seen: Array, streams: Array, gates: Array, tokens: Arr
     Returns:
         Parameters of the next token, (B, P).
     """
-    layers, batch, both = gates.shape
+    (layers, batch, both), sgemm = gates.shape, weights.sgemm
     z, h = np.empty((batch, both), F), np.empty((batch, both // 2), F)
-    skip, skips = np.zeros((batch, len(weights.skip_bias)), F), np.empty((batch, len(weights.skip_bias)), F)
+    skip, x = np.zeros((batch, len(weights.skip_bias)), F), weights.streams[tokens]
     seen[position % len(seen)] = tokens
-    x, more, going = weights.streams[tokens], np.empty_like(z), np.empty((batch, streams.shape[2]), F)
     for layer in range(layers):
         slots, ring, lag, taps, start = weights.plan[layer]
         lags = weights.lags[lag : lag + taps]
@@ -181,20 +160,20 @@ def step(weights: Packed, seen: Array, streams: Array, gates: Array, tokens: Arr
             look_up(weights.first, seen, lags, position, z)
         else:
             read = side_by_side(streams[ring : ring + slots], lags, position)
-            product(read, take(weights.layers, start, read.shape[1], both), z)
+            z[:] = F(0)
+            accumulate(sgemm, read, take(weights.layers, start, read.shape[1], both), z)
             start += read.shape[1] * both
         if local.size:
-            product(local, take(weights.layers, start, local.shape[1], both), more)
+            accumulate(sgemm, local, take(weights.layers, start, local.shape[1], both), z)
             start += local.shape[1] * both
-            add(z, more)
         gate(z, gates[layer], h)
-        product(h, take(weights.layers, start, h.shape[1], skip.shape[1]), skips)
+        accumulate(sgemm, h, take(weights.layers, start, h.shape[1], skip.shape[1]), skip)
         start += h.shape[1] * skip.shape[1]
-        add(skip, skips)
         if layer < layers - 1:
-            product(h, take(weights.layers, start, h.shape[1], going.shape[1]), going)
-            start += h.shape[1] * going.shape[1]
+            width = streams.shape[2]
+            going, bias = take(weights.layers, start, h.shape[1], width), start + h.shape[1] * width
             following = streams[weights.plan[layer + 1, 1] + position % weights.plan[layer + 1, 0]]
-            join(x, going, weights.layers[start : start + going.shape[1]], following)
+            with_bias(x, weights.layers[bias : bias + width], following)
+            accumulate(sgemm, h, going, following)
             x = following
     return read_out(weights, skip)

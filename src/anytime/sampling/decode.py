@@ -60,6 +60,8 @@ class Decoding:
             raise ValueError(f"{len(uniform)} rows are not {copies} copies of anything")
         self.model, self.head, self.uniform, self.filters = model, head, uniform, filters
         self.tokens = torch.full(uniform.shape, -1, device=uniform.device)
+        self._numbers, self._places = uniform.unbind(1), self.tokens.unbind(1)  # columns, which every step needs
+        self._filtered = filters.active
         self.rows = torch.arange(len(uniform), device=uniform.device)
         self.position = 0
         self._previous: Tensor | None = None
@@ -87,18 +89,21 @@ class Decoding:
         if parameters is None:
             previous = None if self._previous is None else self._doubled(self._previous)
             parameters = self.model.step(previous, self._state)
-        uniform = self.uniform[:, self.position] if self._complete else self.uniform[self.rows, self.position]
-        drawn = self._draw(parameters, uniform)
+        numbers, places = self._numbers[self.position], self._places[self.position]
         if self._complete:
-            self.tokens[:, self.position] = drawn
+            drawn = self._draw(parameters, numbers)
+            places.copy_(drawn)
         else:
-            self.tokens[self.rows, self.position] = drawn
+            drawn = self._draw(parameters, numbers[self.rows])
+            places[self.rows] = drawn
         self._previous, self._parameters = drawn, None
         self.position += 1
 
     def _draw(self, parameters: Tensor, uniform: Tensor) -> Tensor:
         """A token a row. Filters work on the probabilities of all tokens, which only some heads put out as such."""
-        if not self.filters.active or isinstance(self.head, Categorical):
+        if not self._filtered:
+            return self.head.sample(parameters, uniform)
+        if isinstance(self.head, Categorical):
             return self.head.sample(self.filters(parameters), uniform)
         return Categorical(self.head.vocabulary).sample(self.filters(self.head.log_probs(parameters)), uniform)
 

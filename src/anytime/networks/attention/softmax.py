@@ -12,7 +12,10 @@ from anytime.networks.attention.projection import HeadProjection
 
 @dataclass
 class KeyValueCache:
-    """Keys and values of the past, (B, heads, length, head width) each; only the positions already fed are meaningful."""
+    """Keys and values of the past, (B, heads, length, head width) each; only the positions already fed are meaningful.
+
+    In memory all heads of a position lie together, so that a step writes one piece and reads a row's past in order.
+    """
 
     keys: Tensor
     values: Tensor
@@ -43,9 +46,9 @@ class SoftmaxAttention(HeadProjection):
     def init_state(self, batch: int, length: int) -> KeyValueCache:
         """A cache for `length` positions, on the device and in the precision of the weights."""
         weight = self.output.weight
-        shape = (batch, self.heads, length, self.head_width)
+        shape = (batch, length, self.heads, self.head_width)
         # Zeros rather than empty memory: what is masked must still be finite.
-        return KeyValueCache(weight.new_zeros(shape), weight.new_zeros(shape))
+        return KeyValueCache(weight.new_zeros(shape).transpose(1, 2), weight.new_zeros(shape).transpose(1, 2))
 
     def step(self, x: Tensor, cache: KeyValueCache, position: int) -> Tensor:
         """Feeds (B, T, D) at `position` and the T - 1 after it: (B, T, D). T = 1 in generation; T > 1 needs position 0."""

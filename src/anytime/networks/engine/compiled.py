@@ -1,25 +1,24 @@
-"""The engine's program with numba: torch multiplies matrices, compiled loops do all that lies between two products.
-
-Eight calls a layer on buffers that were allocated once, where plain torch needs some thirty.
-"""
+"""The engine's program with numba: all layers in one call, see `layers.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from anytime.networks.attention import Memory
 from anytime.networks.attention.features import elu_plus_one, exponential, relu_plus
 from anytime.networks.attention.linear import EPSILON, LinearAttention, LinearState
 from anytime.networks.attention.momentum import MomentumAttention, MomentumState
 from anytime.networks.attention.softmax import KeyValueCache, SoftmaxAttention
 from anytime.networks.block import Block
 from anytime.networks.connection import Momentum, Plain
-from anytime.networks.engine import kernels, loops
-from anytime.networks.engine.program import Program, turned
+from anytime.networks.engine import kernels
+from anytime.networks.engine.layers import COLUMNS, Buffers, Rates, Shape, linear_layers, momentum_layers, softmax_layers
+from anytime.networks.engine.products import product, sgemm_address
+from anytime.networks.engine.program import MANY_ROWS, Program, turned
 from anytime.networks.transformer import CausalTransformer, TransformerState
 
 ACTIVATIONS: dict[type, int] = {nn.GELU: kernels.GELU, nn.ReLU: kernels.RELU, nn.SiLU: kernels.SILU}
@@ -39,101 +38,75 @@ class CompiledProgram(Program):
     def __init__(self, model: CausalTransformer, state: TransformerState) -> None:
         super().__init__(model, state)
         batch, width = self.x.shape
-        hidden = model.config.expansion * width
-        self.h, self.a, self.g, self.velocity = (torch.zeros(batch, width) for _ in range(4))
-        self.qkv, self.hidden = torch.empty(batch, 3 * width), torch.empty(batch, hidden)
-        self.fresh = any(type(block.connection) is Momentum for block in self.blocks)
-        norms = [block.attention_norm for block in self.blocks if block.before] + [model.norm]
-        self.first = self._norm(self.x, self.h, norms[0]) if self.blocks[0].before else None
-        self.calls = [
-            self._layer(block, memory, norms[min(index, len(norms) - 1)])
-            for index, (block, memory) in enumerate(zip(self.blocks, state.memories, strict=True), 1)
-        ]
-        self.last = None if self.blocks[0].before else self._norm(self.x, self.h, model.norm)
+        attention, hidden = self.blocks[0].attention, model.config.expansion * width
+        assert isinstance(attention, SoftmaxAttention | LinearAttention | MomentumAttention)
+        self.h = torch.empty(batch, width)
+        works = [self.x, self.h, *(torch.empty(batch, size) for size in (width, width, width, 3 * width, hidden))]
+        self.buffers = Buffers(*(each.numpy() for each in works))
+        self.held: list[Tensor] = []  # what the addresses of the plan belong to
+        rows = [self._row(block, memory) for block, memory in zip(self.blocks, state.memories, strict=True)]
+        self.plan = np.array([*rows, self._addresses(8 * [None] + [model.norm.weight, model.norm.bias])])
+        self.rates, self.shape = _rates(self.blocks[0], attention), _shape(self.blocks[0], attention, batch, model.length, hidden)
+        self.run = _layers(attention)
+        self.last = turned(model.output.weight, batch) if isinstance(model.output, nn.Linear) else None
 
     def _through(self, position: int) -> Tensor:
-        if self.fresh:
-            self.velocity.zero_()
-        if self.first is not None:
-            self.first()
-        for call in self.calls:
-            call(position)
-        if self.last is not None:
-            self.last()
+        self.run(self.shape, self.rates, self.buffers, self.plan, position)
         return self.h
 
-    def _layer(self, block: Block, memory: Memory, following: nn.LayerNorm) -> Callable[[int], None]:
-        """One block; with norms before the branches, the norm that follows the block is done at its end."""
-        projection, (up, activation, _, down) = block.attention, block.feed_forward
-        assert isinstance(projection, SoftmaxAttention | LinearAttention | MomentumAttention)
-        source = self.h if block.before else self.x
-        project = _product(source, projection.query_key_value, self.qkv)
-        attend = _attention(projection, memory, self.qkv, self.a)
-        merge = _product(self.a, projection.output, self.g)
-        mu, step_size = (block.connection.mu, block.connection.step_size) if type(block.connection) is Momentum else (0.0, 1.0)
-        join = self._join(self.velocity, mu, step_size, block.feed_forward_norm if block.before else block.attention_norm)
-        widen, narrow = _product(source, up, self.hidden), _product(self.hidden, down, self.g)
-        kind, hidden = ACTIVATIONS[type(activation)], self.hidden.numpy()
-        add = self._join(torch.zeros_like(self.x), 0.0, 1.0, following if block.before else block.feed_forward_norm)
-        activate = kernels.activate
+    def _read_out(self, hidden: Tensor, known: int) -> Tensor:
+        output = self.model.output
+        if self.last is None or output.bias is None:
+            return super()._read_out(hidden, known)
+        parameters = torch.empty(len(hidden), len(output.bias))  # a new one, since it is given out
+        where = self.last.data_ptr(), output.bias.data_ptr()
+        product(self.shape.sgemm, self.shape.turned, self.buffers.h, *where, parameters.numpy())
+        return parameters
 
-        def call(position: int) -> None:
-            project()
-            attend(position)
-            merge()
-            join()
-            widen()
-            activate(hidden, kind)
-            narrow()
-            add()
+    def _row(self, block: Block, memory: Any) -> Any:
+        """The addresses of one layer."""
+        attention, (up, _, _, down) = block.attention, block.feed_forward
+        assert isinstance(attention, SoftmaxAttention | LinearAttention | MomentumAttention)
+        maps = [each for each in (attention.query_key_value, attention.output, up, down) if isinstance(each, nn.Linear)]
+        parts = [part for each in maps for part in (turned(each.weight, len(self.x)), each.bias)]
+        parts += [part for norm in (block.attention_norm, block.feed_forward_norm) for part in (norm.weight, norm.bias)]
+        return self._addresses([*parts, *_memories(memory)])
 
-        return call
-
-    def _join(self, velocity: Tensor, mu: float, step_size: float, norm: nn.LayerNorm) -> Callable[[], None]:
-        """What a branch put out joins the stream, and the stream is normalised: in place for norms after the branches."""
-        target = self.h if self.blocks[0].before else self.x
-        x, g, v, y = self.x.numpy(), self.g.numpy(), velocity.numpy(), target.numpy()
-        weight, bias, epsilon = _array(norm.weight), _array(norm.bias), norm.eps
-        join = kernels.join_and_normalise
-        return lambda: join(x, g, v, mu, step_size, weight, bias, epsilon, y)
-
-    def _norm(self, x: Tensor, y: Tensor, norm: nn.LayerNorm) -> Callable[[], None]:
-        a, b, weight, bias, epsilon = x.numpy(), y.numpy(), _array(norm.weight), _array(norm.bias), norm.eps
-        return lambda: kernels.normalise(a, weight, bias, epsilon, b)
+    def _addresses(self, tensors: list[Tensor | None]) -> Any:
+        """Where they lie, nought for those that are not there."""
+        self.held += [each for each in tensors if each is not None]
+        found = [0 if each is None else each.data_ptr() for each in tensors]
+        return np.array(found + [0] * (COLUMNS - len(found)), np.int64)
 
 
-def _product(x: Tensor, layer: nn.Module, y: Tensor) -> Callable[[], Any]:
-    assert isinstance(layer, nn.Linear)
-    bias, weight, addmm = layer.bias.detach(), turned(layer.weight, len(x)), torch.addmm
-    return lambda: addmm(bias, x, weight, out=y)
+def _memories(memory: Any) -> list[Tensor]:
+    """The tensors of a memory. A prefix may leave them in another order than the loops are compiled for."""
+    if isinstance(memory, KeyValueCache):
+        memory.keys, memory.values = (each.transpose(1, 2).contiguous().transpose(1, 2) for each in (memory.keys, memory.values))
+        return [memory.keys, memory.values]
+    if isinstance(memory, MomentumState):
+        memory.speed = memory.speed.contiguous()
+        return [*_memories(memory.sums), memory.speed]
+    assert isinstance(memory, LinearState)
+    memory.keys_values, memory.keys = memory.keys_values.contiguous(), memory.keys.contiguous()
+    return [memory.keys_values, memory.keys]
 
 
-def _attention(attention: nn.Module, memory: Memory, qkv: Tensor, out: Tensor) -> Callable[[int], None]:
-    """One position of an attention, given its memory, reading `qkv` and writing `out`."""
-    q, o = qkv.numpy(), out.numpy()
+def _shape(block: Block, attention: Any, batch: int, length: int, hidden: int) -> Shape:
+    features = 0 if isinstance(attention, SoftmaxAttention) else FEATURES[attention.features]
+    activation = ACTIVATIONS[type(block.feed_forward[1])]
+    is_turned, heads = int(batch >= MANY_ROWS), attention.heads
+    return Shape(sgemm_address(), is_turned, batch, heads, length, hidden, int(block.before), activation, features)
+
+
+def _rates(block: Block, attention: Any) -> Rates:
+    mu, step_size = (block.connection.mu, block.connection.step_size) if type(block.connection) is Momentum else (0.0, 1.0)
+    attention_mu, gamma = (attention.mu, attention.gamma) if isinstance(attention, MomentumAttention) else (0.0, 1.0)
+    return Rates(block.attention_norm.eps, float(mu), float(step_size), EPSILON, float(attention_mu), float(gamma))
+
+
+def _layers(attention: nn.Module) -> Callable[..., None]:
     if isinstance(attention, SoftmaxAttention):
-        assert isinstance(memory, KeyValueCache)
-        keys, values = memory.keys.numpy(), memory.values.numpy()
-        attend = loops.softmax(attention.head_width)
-        return lambda position: attend(q, keys, values, position, o)
+        return softmax_layers(attention.head_width)
     assert isinstance(attention, LinearAttention | MomentumAttention)
-    linear, momentum = loops.recurrence(attention.head_width)
-    features = FEATURES[attention.features]
-    if isinstance(memory, LinearState):
-        sums, mass = _sums(memory)
-        return lambda position: linear(q, sums, mass, features, EPSILON, o)
-    assert isinstance(memory, MomentumState) and isinstance(attention, MomentumAttention)
-    memory.speed = memory.speed.contiguous()
-    (sums, mass), speed = _sums(memory.sums), memory.speed.numpy()
-    mu, gamma = attention.mu, attention.gamma
-    return lambda position: momentum(q, sums, mass, speed, mu, gamma, features, EPSILON, o)
-
-
-def _sums(state: LinearState) -> tuple[Any, Any]:
-    """S and Z. A prefix may leave them in another order in memory than the loops are compiled for."""
-    state.keys_values, state.keys = state.keys_values.contiguous(), state.keys.contiguous()
-    return state.keys_values.numpy(), state.keys.numpy()
-
-
-def _array(tensor: Tensor) -> Any:
-    return tensor.detach().numpy()
+    return (momentum_layers if isinstance(attention, MomentumAttention) else linear_layers)(attention.head_width)

@@ -1,0 +1,147 @@
+"""Matrix products inside compiled loops: by the BLAS that torch brings along, called without Python in between.
+
+Torch's own library multiplies (MKL in the wheels for x86), so that a compiled step is as fast as torch's products and has nothing
+else around them. Where torch exports none, it is the BLAS of scipy, which numba calls by itself. One row or two are no matrix:
+the weights are streamed once and nothing else counts, which a plain loop does as fast as memory allows.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from anytime.networks.engine.kernels import Array, F, compiled
+
+FEW = 2  # rows that the loop multiplies
+ALONE = 262_144  # multiplications in one call up to which OpenBLAS takes one thread; more would wait for each other, spinning
+
+
+@cache
+def sgemm_address() -> int:
+    """Where torch's `SGEMM` begins (the Fortran name of it, with 32-bit integers), or 0 if it shows none."""
+    library = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
+    try:
+        return ctypes.cast(ctypes.CDLL(str(library)).SGEMM, ctypes.c_void_p).value or 0
+    except (OSError, AttributeError):
+        return 0
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _pointer(_: Any, address: Any) -> Any:
+    """An address as what `numba.carray` takes."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(address), code
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _sgemm(_: Any, function: Any, turned: Any, outputs: Any, rows: Any, inputs: Any, weight: Any, x: Any, y: Any) -> Any:
+    """y += x W of rows in C's order, which are columns in Fortran's: y^T += W^T x^T. All arguments are int64."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function, turned, *sizes, weight, x, y = arguments
+        place = ir.IntType(8).as_pointer()
+
+        def held(value: Any) -> Any:
+            return builder.bitcast(cgutils.alloca_once_value(builder, value), place)
+
+        letters = [ir.Constant(ir.IntType(8), ord(letter)) for letter in "NT"]
+        plain = builder.icmp_signed("!=", turned, ir.Constant(turned.type, 0))
+        n, m, k = (held(builder.trunc(size, ir.IntType(32))) for size in sizes)
+        wide = builder.select(plain, n, k)
+        one = held(ir.Constant(ir.FloatType(), 1.0))
+        weight, x, y = (builder.inttoptr(each, place) for each in (weight, x, y))
+        handed = [held(builder.select(plain, *letters)), held(letters[0]), n, m, k, one, weight, wide, x, k, one, y, n]
+        kind = ir.FunctionType(ir.VoidType(), [place] * len(handed))
+        builder.call(builder.inttoptr(function, kind.as_pointer()), handed)
+        return context.get_dummy_value()
+
+    return types.void(function, turned, outputs, rows, inputs, weight, x, y), code
+
+
+@compiled
+def vector(address: int, length: int) -> Any:
+    """The float32 numbers that lie there."""
+    return numba.carray(_pointer(address), (length,), np.float32)
+
+
+@compiled
+def block(address: int, shape: Any) -> Any:
+    """The float32 array of that shape that lies there."""
+    return numba.carray(_pointer(address), shape, np.float32)
+
+
+@compiled
+def product(sgemm: int, turned: int, x: Array, weight: int, bias: int, y: Array) -> None:
+    """y = x W + b.
+
+    Args:
+        sgemm: the address of the function, 0 for none.
+        turned: whether the weight lies there as (K, N), not as torch has it, (N, K).
+        x: (B, K).
+        weight: address of W.
+        bias: address of b, (N,).
+        y: (B, N).
+    """
+    (rows, inputs), outputs = x.shape, y.shape[1]
+    added = vector(bias, outputs)
+    if rows <= FEW and not turned:
+        streamed(x, block(weight, (outputs, inputs)), added, y)
+        return
+    for r in range(rows):
+        for i in range(outputs):
+            y[r, i] = added[i]
+    if sgemm:
+        _sgemm(sgemm, turned, outputs, rows, inputs, weight, x.ctypes.data, y.ctypes.data)
+    elif turned:
+        in_pieces(x, block(weight, (inputs, outputs)), y)
+    else:
+        in_pieces(x, block(weight, (outputs, inputs)).T, y)
+
+
+@compiled
+def accumulate(sgemm: int, x: Array, weight: Array, y: Array) -> None:
+    """y += x W: (B, K), (K, N) and (B, N), each row after row."""
+    if sgemm:
+        inputs, outputs = weight.shape
+        _sgemm(sgemm, 1, outputs, len(x), inputs, weight.ctypes.data, x.ctypes.data, y.ctypes.data)
+    else:
+        in_pieces(x, weight, y)
+
+
+@compiled
+def streamed(x: Array, weight: Array, bias: Array, y: Array) -> None:
+    """y = x W^T + b for a few rows: four rows of W (N, K) at a time, past the end the last one again."""
+    outputs, inputs = weight.shape
+    for n in range(0, outputs, 4):
+        n1, n2, n3 = min(n + 1, outputs - 1), min(n + 2, outputs - 1), min(n + 3, outputs - 1)
+        for r in range(len(x)):
+            a, b, c, d = F(0), F(0), F(0), F(0)
+            for i in range(inputs):
+                a += x[r, i] * weight[n, i]
+                b += x[r, i] * weight[n1, i]
+                c += x[r, i] * weight[n2, i]
+                d += x[r, i] * weight[n3, i]
+            y[r, n], y[r, n1], y[r, n2], y[r, n3] = a + bias[n], b + bias[n1], c + bias[n2], d + bias[n3]
+
+
+@compiled
+def in_pieces(x: Array, weight: Array, y: Array) -> None:
+    """y += x W by numba's own product, so many rows at a time that one thread does it."""
+    together = max(1, ALONE // weight.size)
+    for r in range(0, len(x), together):
+        more = np.dot(x[r : r + together], weight)
+        for row in range(len(more)):
+            for i in range(more.shape[1]):
+                y[r + row, i] += more[row, i]
