@@ -85,6 +85,7 @@ def tiny_model(entries: int = ENTRIES, codes: int = CODES, classes: int = CLASSE
 SEQUENCE_MODELS: dict[str, Callable[[], SequenceModel]] = {
     "transformer": lambda: tiny_prior(classes=0),
     "transformer with labels": tiny_prior,
+    "transformer, tied position by position": lambda: tiny_prior(tied=True, token_per_position=True),
     "transformer, tied": lambda: tiny_prior(classes=0, tied=True),
     "transformer, tied, with labels": lambda: tiny_prior(tied=True),
     "transformer, linear attention": lambda: tiny_prior(attention="linear"),

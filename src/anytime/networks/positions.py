@@ -51,6 +51,27 @@ class PositionLinear(nn.Module):
         return torch.baddbmm(self.bias[here, None], x.transpose(0, 1), self.weight[here]).transpose(0, 1)
 
 
+class TiedPositionLinear(PositionLinear):
+    """A linear layer for each position whose weights are the embeddings of the tokens at that position.
+
+    Args:
+        table: N P rows of width D, position by position. It stays its owner's: only the biases are this layer's own.
+        length: N.
+    """
+
+    def __init__(self, table: nn.Embedding, length: int) -> None:
+        nn.Module.__init__(self)
+        self._table = (table,)  # in a tuple, so that it is no submodule a second time
+        self.length = length
+        self.bias = nn.Parameter(torch.zeros(length, table.num_embeddings // length))
+
+    @property
+    def weight(self) -> Tensor:  # type: ignore[override]
+        """(N, D, P), a view of the table."""
+        weight: Tensor = self._table[0].weight.unflatten(0, (self.length, -1)).transpose(1, 2)
+        return weight
+
+
 def sinusoids(length: int, width: int) -> Tensor:
     """sin and cos of p w_i in turn, w_i = 10000^(-2 i / D) (Vaswani et al. 2017, section 3.5): float32 (length, D)."""
     rates = torch.exp(torch.arange(0, width, 2, dtype=torch.float64) * (-math.log(10000.0) / width))

@@ -21,7 +21,7 @@ from anytime.networks.connection import Carry
 from anytime.networks.coupling import BEFORE, ChannelCoupling
 from anytime.networks.labels import hide_some, label_rows
 from anytime.networks.neighbours import Neighbours
-from anytime.networks.positions import AxialPositions, PositionLinear, sinusoids
+from anytime.networks.positions import AxialPositions, PositionLinear, TiedPositionLinear, sinusoids
 
 
 @dataclass
@@ -99,10 +99,15 @@ class CausalTransformer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
-        self.output = (
-            PositionLinear(self.length, width, raw) if config.token_per_position else nn.Linear(width, raw, bias=not config.tied)
-        )
+        self.output = self._last_layer(raw)
         self._initialise()
+
+    def _last_layer(self, outputs: int) -> nn.Linear | PositionLinear:
+        if not self.config.token_per_position:
+            return nn.Linear(self.config.width, outputs, bias=not self.config.tied)
+        if self.config.tied:
+            return TiedPositionLinear(self.token_embedding, self.length)
+        return PositionLinear(self.length, self.config.width, outputs)
 
     def _initialise(self) -> None:
         for name, parameter in self.named_parameters():
@@ -110,7 +115,7 @@ class CausalTransformer(nn.Module):
                 nn.init.zeros_(parameter)
             elif parameter.ndim > 1 or name == "start":
                 nn.init.normal_(parameter, std=0.02)
-        if self.config.tied:
+        if self.config.tied and not self.config.token_per_position:
             self.output.weight = self.token_embedding.weight
 
     @property
@@ -239,10 +244,10 @@ class CausalTransformer(nn.Module):
 
 def _check(config: TransformerConfig, outputs: int, vocabulary: int) -> None:
     """What two fields together cannot be."""
-    if config.tied and (outputs != vocabulary or config.positions == "joined" or config.token_per_position):
+    if config.tied and (outputs != vocabulary or config.positions == "joined"):
         raise AnytimeError(
             "an output cannot be tied to an embedding of another shape",
-            "Leave tied out, or take a categorical head, learned positions and tokens that are the same everywhere",
+            "Leave tied out, or take a categorical head and learned positions",
         )
     if config.positions == "joined" and config.width % 4:
         raise AnytimeError(f"joined positions cannot take half of a width of {config.width}", "Choose a multiple of 4")
