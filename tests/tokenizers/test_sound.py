@@ -1,5 +1,6 @@
 """The ordered tokenizer of waveforms keeps the promises of that of images: any prefix is a whole sound, wherever it stands."""
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -10,16 +11,17 @@ from anytime.models.config import ModelConfig
 from anytime.models.directory import load, save
 from anytime.models.model import Model
 from anytime.networks.residual_sound import Fold, Unfold
+from anytime.networks.sound_bands import BandNoise, Hearing
 from anytime.tokenizers.sound import OrderedSound, OrderedSoundConfig
 from anytime.tokenizers.truncation import Truncation
 from tiny import randomised, tiny_prior
 
 SHAPE = {"length": 96, "rate": 400, "codes": 6, "codebook_size": 7, "encoder_blocks": 1, "decoder_blocks": 1}
 CONFIGS = {
-    "one stride": OrderedSoundConfig(**SHAPE, widths=[8], strides=[8]),
-    "two strides": OrderedSoundConfig(**SHAPE, widths=[8, 16], strides=[4, 3]),
+    "one stride": OrderedSoundConfig(**SHAPE, widths=[8], strides=[8], bands=3),
+    "two strides": OrderedSoundConfig(**SHAPE, widths=[8, 16], strides=[4, 3], bands=2),
     "shared codebook, plain": OrderedSoundConfig(
-        **SHAPE, widths=[8], strides=[8], per_position_codebook=False, mixing=False, length_modulation=False
+        **SHAPE, widths=[8], strides=[8], bands=0, per_position_codebook=False, mixing=False, length_modulation=False
     ),
 }
 each_config = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
@@ -83,8 +85,31 @@ def test_folding_is_a_rearrangement():
     assert torch.equal(Unfold(4)(Unfold(3)(Fold(3)(folded))), x)
 
 
+def test_noise_is_loud_in_the_band_and_at_the_moment_that_it_is_told():
+    noise = BandNoise(8, stride=80, rate=8000, bands=4, cells=20)
+    loudness = torch.full((2, 4, 20), -20.0)  # of the two halves of each cell
+    loudness[:, 2, 10:] = 0
+    noise.loudness = torch.nn.Identity()
+    wave = noise(loudness.flatten(0, 1)[None, :, None])[0]
+    assert wave.shape == (1600,) and wave[:760].abs().max() < 1e-6 < wave[840:].abs().max()
+    power = torch.fft.rfft(wave[800:]).abs().square()
+    edges = (10 ** (torch.tensor([2, 4]) * math.log10(1 + 4000 / 700) / 5) - 1) * 70  # of the third of four triangles, in bins
+    assert power[int(edges[0]) : int(edges[1])].sum() > 0.95 * power.sum()
+
+
+def test_the_encoder_hears_loudness_whatever_the_phase():
+    torch.manual_seed(0)
+    hearing = Hearing(8, stride=80, rate=8000, bands=16)
+    time = torch.arange(1600) / 8000
+    tone, shifted, louder = (a * torch.sin(2 * torch.pi * 1000 * time + p)[None] for a, p in ((0.1, 0), (0.1, 1), (0.9, 0)))
+    heard, same, other = (hearing(wave)[..., 2:-2] for wave in (tone, shifted, louder))
+    assert (heard - same).abs().max() < 0.05 * (heard - other).abs().max()
+
+
 def test_the_papers_layout_is_one_of_the_settings():
-    tokenizer = OrderedSound(OrderedSoundConfig(15360, codes=512, codebook_size=128, widths=[8, 8, 8, 8], strides=[4, 4, 4, 4]))
+    tokenizer = OrderedSound(
+        OrderedSoundConfig(15360, codes=512, codebook_size=128, widths=[8, 8, 8, 8], strides=[4, 4, 4, 4], bands=0)
+    )
     assert tokenizer.codebook.vectors.shape == (512, 128, 60)
     assert tokenizer.encode(torch.zeros(1, 15360)).shape == (1, 512)
 
@@ -109,6 +134,8 @@ def test_a_saved_model_draws_the_same_sounds(tmp_path):
         ({"strides": [0]}, "strides \\[0\\]"),
         ({"widths": [8, 8]}, "widths \\[8, 8\\]"),
         ({"widths": [12]}, "widths \\[12\\]"),
+        ({"bands": -1}, "cannot have -1 bands"),
+        ({"strides": [3]}, "cannot have 3 bands"),
         ({"codes": 0}, "tokenizer.codes cannot be 0"),
         ({"codebook_size": 1}, "tokenizer.codebook_size cannot be 1"),
         ({"length": 0}, "tokenizer.length cannot be 0"),
@@ -118,7 +145,7 @@ def test_a_saved_model_draws_the_same_sounds(tmp_path):
 )
 def test_a_shape_that_cannot_be_is_refused_in_one_sentence(change, reason):
     with pytest.raises(AnytimeError, match=reason):
-        OrderedSound(OrderedSoundConfig(**(SHAPE | {"widths": [8], "strides": [8]} | change)))
+        OrderedSound(OrderedSoundConfig(**(SHAPE | {"widths": [8], "strides": [8], "bands": 3} | change)))
 
 
 @pytest.mark.parametrize("wrong", [torch.zeros(2, 95), torch.zeros(96), torch.zeros(2, 96, dtype=torch.int16)])

@@ -73,7 +73,6 @@ def test_a_section_of_no_kind_is_refused(tmp_path, section, said):
     assert said in str(caught.value) and str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "tokenizer", "codes"), [("finite scalar", FiniteScalar, 4), ("residual", ResidualVQ, 32)])
 def test_digits_are_trained_on_sampled_and_evaluated(tmp_path, kind, tokenizer, codes):
     path, made = recipe_file(tmp_path, SECTIONS[kind][0], "polish_truncation: {whole: 0.5}\n"), tmp_path / "run"

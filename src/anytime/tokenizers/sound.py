@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from anytime.errors import AnytimeError
 from anytime.networks.residual import GROUPS
 from anytime.networks.residual_sound import SoundDecoder, SoundEncoder
+from anytime.networks.sound_bands import MOMENTS, BandNoise, Hearing
 from anytime.tokenizers.codebook import Codebook
 from anytime.tokenizers.nested import NestedVQ
 from anytime.tokenizers.truncation import Truncation
@@ -37,6 +38,8 @@ class OrderedSoundConfig:
         encoder_blocks: residual blocks of the encoder.
         decoder_blocks: residual blocks of the decoder.
         mixing: a matrix over all cells of the map in encoder and decoder, widths[-1] * cells^2 weights each.
+        bands: of frequencies in which the encoder hears how loud a sound is, and the decoder adds noise to what it draws; 0 for
+            waveforms alone. See `sound_bands.py`.
         standardize: whether each vector is brought to zero mean and unit variance before it is quantised, which gives the
             codebook and the commitment loss one scale throughout training, and leaves of a channel what changes in time.
         per_position_codebook: a codebook for each code instead of a shared one.
@@ -57,6 +60,7 @@ class OrderedSoundConfig:
     encoder_blocks: int = 2
     decoder_blocks: int = 2
     mixing: bool = True
+    bands: int = 32
     standardize: bool = True
     per_position_codebook: bool = True
     length_modulation: bool = True
@@ -84,11 +88,13 @@ class OrderedSound(NestedVQ):
         super().__init__()
         _check(config)
         self.config, self.num_codes = config, config.codes
-        self.cells = config.length // math.prod(config.strides)
+        stride = math.prod(config.strides)
+        self.cells = config.length // stride
         cells, lengths = self.cells if config.mixing else 0, self.num_codes if config.length_modulation else 0
-        shape = config.codes, config.widths, config.strides
-        self.encoder = SoundEncoder(*shape, config.encoder_blocks, cells)
-        self.decoder: nn.Module = SoundDecoder(*shape, config.decoder_blocks, cells, lengths)
+        shape, heard = (config.codes, config.widths, config.strides), (config.widths[-1], stride, config.rate, config.bands)
+        self.encoder = SoundEncoder(*shape, config.encoder_blocks, cells, Hearing(*heard) if config.bands else None)
+        noise = BandNoise(*heard, self.cells) if config.bands else None
+        self.decoder: nn.Module = SoundDecoder(*shape, config.decoder_blocks, cells, lengths, noise)
         for part in (self.encoder, self.decoder):  # the layout in which folding moves nothing and a CPU convolves faster
             part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.codebook = Codebook(config.codebook_size, self.cells, self.num_codes if config.per_position_codebook else 1)
@@ -132,6 +138,11 @@ def _check(config: OrderedSoundConfig) -> None:
         raise AnytimeError(
             f"a tokenizer with {len(strides)} strides cannot have widths {widths}",
             f"Give a width for each stride, multiples of {GROUPS}",
+        )
+    if config.bands < 0 or (config.bands and math.prod(strides) % MOMENTS):
+        raise AnytimeError(
+            f"a tokenizer with strides {strides} cannot have {config.bands} bands",
+            "Choose a positive number of bands and an even stride, or 0 bands",
         )
     if config.ordered:
         config.truncation.probabilities(config.codes)

@@ -77,7 +77,7 @@ class AutoencoderObjective(NestedObjective):
         `mse`, by which the best weights are chosen, is the mean over these budgets, or the last of them without ordering.
         """
         codes = self.tokenizer.encode(self.validation)
-        budgets = doubling(self.tokenizer.num_codes)
+        budgets = self._budgets()
         errors = {k: mean_squared_error(self.tokenizer, self.validation, codes[:, :k]) for k in budgets}
         chosen = list(errors.values()) if self.truncation else [errors[self.tokenizer.num_codes]]
         return {
@@ -90,9 +90,14 @@ class AutoencoderObjective(NestedObjective):
         """Rows are validation images, columns the budgets, the last one the image itself."""
         images = self.validation[: self.shown]
         codes = self.tokenizer.encode(images)
-        budgets = doubling(self.tokenizer.num_codes)
+        budgets = self._budgets()
         columns = [self.tokenizer.decode(codes[:, :k]) for k in budgets] + [self.tokenizer.prepare(images)]
         save_sheet(path, torch.stack(columns, 1).cpu().numpy(), [f"k={k}" for k in budgets] + ["real"])
+
+    def _budgets(self) -> list[int]:
+        """Doubling numbers of codes; of levels where these are kept or dropped as a whole, for others were never trained."""
+        together = self.tokenizer.together
+        return [together * k for k in doubling(self.tokenizer.num_codes // together)]
 
 
 def doubling(codes: int) -> list[int]:
