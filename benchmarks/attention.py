@@ -21,6 +21,7 @@ from torch import Tensor
 
 from anytime.heads.logistic import LogisticMixture
 from anytime.networks.config import TransformerConfig
+from anytime.networks.engine import fast
 from anytime.networks.transformer import CausalTransformer
 from benchmarks.turns import in_turn
 
@@ -124,7 +125,7 @@ def generation() -> list[dict[str, Any]]:
 @torch.inference_mode()
 def draw(attention: str) -> list[float]:
     """Seconds of each step."""
-    network, head = published(attention, STEPS).eval(), LogisticMixture(10)
+    network, head = fast(published(attention, STEPS).eval()), LogisticMixture(10)
     state, uniform = network.init_state(DRAWN), torch.rand(STEPS, DRAWN, dtype=torch.float64)
     previous: Tensor | None = None
     seconds = []

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anytime.networks.engine.kernels import Array, F, compiled
+from anytime.networks.compiled import Array, compiled
+from anytime.networks.engine.kernels import F
 from anytime.networks.engine.products import accumulate
 
 FAR = F(8.0)  # where the hyperbolic tangent is 1 within 3e-7

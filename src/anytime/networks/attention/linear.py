@@ -13,8 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anytime.networks.attention.features import feature_map
+from anytime.networks.attention.features import FeatureMap, feature_map
 from anytime.networks.attention.projection import HeadProjection
+from anytime.networks.attention.walk import walk, walkable
 
 EPSILON = 1e-6
 CHUNK = 64
@@ -52,7 +53,7 @@ class LinearAttention(HeadProjection):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D), position t seeing positions 0..t."""
-        return self.step(x, self.init_state(len(x), x.shape[1]), 0)
+        return walked(self, x, self.features, 0.0, 1.0) if walkable(x) else self.step(x, self.init_state(*x.shape[:2]), 0)
 
     def init_state(self, batch: int, length: int) -> LinearState:
         """Empty sums; of one size for any `length`."""
@@ -67,6 +68,16 @@ class LinearAttention(HeadProjection):
             output, after = causal_linear(self.features(query), self.features(key), value, state)
         state.keys_values, state.keys = after.keys_values, after.keys
         return self.merge(output.to(x.dtype))
+
+
+def walked(attention: HeadProjection, x: Tensor, features: FeatureMap, mu: float, gamma: float) -> Tensor:
+    """The whole sequence at once (B, T, D) -> (B, T, D), by the recurrence itself; sums in float32 at least."""
+    both, value = attention.side_by_side(x, torch.promote_types(attention.output.weight.dtype, torch.float32))
+    with torch.autocast(x.device.type, enabled=False):
+        query, key = features(both).flatten(3).unbind(2)
+        output = walk(query, key, value, attention.heads, mu, gamma, EPSILON)
+    merged: Tensor = attention.output(output.to(x.dtype))
+    return merged
 
 
 def init_linear_state(like: Tensor, batch: int, heads: int, width: int) -> LinearState:

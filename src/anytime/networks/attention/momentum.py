@@ -28,9 +28,11 @@ from anytime.networks.attention.linear import (
     init_linear_state,
     key_mass,
     read_state,
+    walked,
     whole,
 )
 from anytime.networks.attention.projection import HeadProjection
+from anytime.networks.attention.walk import walkable
 
 
 @dataclass
@@ -67,7 +69,9 @@ class MomentumAttention(HeadProjection):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D), position t seeing positions 0..t."""
-        return self.step(x, self.init_state(len(x), x.shape[1]), 0)
+        if walkable(x):
+            return walked(self, x, self.features, self.mu, self.gamma)
+        return self.step(x, self.init_state(*x.shape[:2]), 0)
 
     def init_state(self, batch: int, length: int) -> MomentumState:
         """Empty sums at rest; of one size for any `length`."""

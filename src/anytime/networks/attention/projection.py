@@ -41,6 +41,11 @@ class HeadProjection(nn.Module):
         query, key, value = split.unbind()
         return query, key, value
 
+    def side_by_side(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """(B, T, D) to queries and keys of all heads (B, T, 2, H, D / H), and values (B, T, D), of a dtype."""
+        split = self.query_key_value(x).view(len(x), x.shape[1], 3, self.heads, -1)
+        return split[:, :, :2].to(dtype), split[:, :, 2].flatten(2).to(dtype)
+
     def merge(self, heads: Tensor) -> Tensor:
         """(B, H, T, D / H) to (B, T, D)."""
         merged: Tensor = self.output(heads.transpose(1, 2).flatten(2))

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from anytime.networks.compiled import Array, compiled
+
 F = np.float32
-Array = Any  # float32 arrays; numba infers what they are
 
 GELU, RELU, SILU = 0, 1, 2
 ELU, RELU_PLUS, EXP = 0, 1, 2
 LOWEST = F(-87.0)  # the smallest argument whose exponential is a normal float32
-
-compiled = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
-inlined = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy", forceinline=True)
 
 
 @compiled

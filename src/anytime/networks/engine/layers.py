@@ -10,8 +10,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
+from anytime.networks.compiled import Array, compiled, inlined
 from anytime.networks.engine import loops
-from anytime.networks.engine.kernels import Array, F, activate, add, compiled, inlined, join, normalise
+from anytime.networks.engine.kernels import F, activate, add, join, normalise
 from anytime.networks.engine.products import block, product, vector
 
 # What the columns of a plan are the addresses of: weights and biases of the maps and norms (a bias follows its weight), and the

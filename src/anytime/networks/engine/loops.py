@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from anytime.networks.engine.kernels import Array, F, exp, inlined, map_features
+from anytime.networks.compiled import Array, inlined
+from anytime.networks.engine.kernels import F, exp, map_features
 
 
 @inlined

@@ -19,7 +19,8 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from anytime.networks.engine.kernels import Array, F, compiled
+from anytime.networks.compiled import Array, compiled
+from anytime.networks.engine.kernels import F
 
 FEW = 2  # rows that the loop multiplies
 ALONE = 262_144  # multiplications in one call up to which OpenBLAS takes one thread; more would wait for each other, spinning
