@@ -38,6 +38,7 @@ CASES = [
 ]
 MOST_STEPS = 64  # of pixel models, whose steps all cost the same, and of the large one
 REPEATS = 5
+QUICK = {"CASES": [(SMALL, 1, ()), (SMALL, 16, ()), *((shape, 10, ()) for shape in PIXELS)], "REPEATS": 3, "MOST_STEPS": 16}
 
 
 def measure(_: str) -> dict[str, Any]:

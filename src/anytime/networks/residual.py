@@ -66,7 +66,8 @@ class MapMixing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Adds to each cell a weighted sum over all cells of its channel."""
-        by_channel = self.norm(x).flatten(2).transpose(0, 1)  # (C, B, h w): one batched product over the channels
+        # (C, B, h w), for one batched product over the channels; in order, or torch copies each matrix by itself.
+        by_channel = self.norm(x).flatten(2).transpose(0, 1).contiguous()
         mixed = torch.bmm(by_channel, self.weight).transpose(0, 1)
         return x + mixed.reshape(x.shape)
 
