@@ -1,4 +1,4 @@
-"""One way to report a benchmark: the machine, a table in the terminal, the same numbers as JSON, and its curves as a plot."""
+"""One way to report a benchmark: the machine, a table in the terminal and as Markdown, its numbers as JSON, its curves as a plot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from anytime.files import write_json
+from anytime.files import write_json, write_text
 from anytime.pictures.plot import Curve, Panel, save_curves
 from anytime.tasks.timing import machine
 
@@ -20,24 +20,33 @@ FOLDER = Path(__file__).parent.parent / "docs" / "benchmarks"
 
 
 def write(name: str, result: dict[str, Any], folder: Path = FOLDER) -> None:
-    """Prints `result["rows"]` as a table with `result["title"]` and writes everything to FOLDER/NAME.json.
+    """Prints `result["rows"]` as a table with `result["title"]`, and writes it to FOLDER/NAME.md and everything to FOLDER/NAME.json.
 
     `result["panels"]`, if there are any, become FOLDER/NAME.png; their numbers are in the rows already.
     """
     rows: list[dict[str, Any]] = result["rows"]
     here = machine(torch.device("cpu"))
-    table = Table()
+    table, cells = Table(), [[_shown(value) for value in row.values()] for row in rows]
     for column in rows[0]:
         table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
+    for row in cells:
+        table.add_row(*row)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)  # a file has room for every column
     console.print(result["title"])
     console.print(table)
-    console.print(f"{here.processor}, {here.cpus} processors, torch {here.torch} on {here.threads} of them")
+    where = f"{here.processor}, {here.cpus} processors, torch {here.torch} on {here.threads} of them"
+    console.print(where)
+    lines = [list(rows[0]), ["---:"] * len(rows[0]), *cells]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    write_text(folder / f"{name}.md", f"# {result['title']}\n\n{where}.\n\n{body}\n")
     if "panels" in result:
         save_curves(folder / f"{name}.png", result["panels"], result["title"])
     write_json(folder / f"{name}.json", {"machine": asdict(here), **{key: result[key] for key in result.keys() - {"panels"}}})
+
+
+def _shown(value: Any) -> str:
+    """A cell of a table."""
+    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def curves(rows: Sequence[dict[str, Any]], label: str, x: str, y: str) -> list[Curve]:
