@@ -1,4 +1,4 @@
-"""One way to report a benchmark: the machine, a table in the terminal and as Markdown, its numbers as JSON, its curves as a plot."""
+"""One way to report a benchmark: the machine and a table, in the terminal and as Markdown; numbers as JSON, curves as a plot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent.parent / "docs" / "benchmarks"
 
 
 def write(name: str, result: dict[str, Any], folder: Path = FOLDER) -> None:
-    """Prints `result["rows"]` as a table with `result["title"]`, and writes it to FOLDER/NAME.md and everything to FOLDER/NAME.json.
+    """Prints `result["rows"]` as a table with `result["title"]`; writes it to FOLDER/NAME.md and everything to FOLDER/NAME.json.
 
     `result["panels"]`, if there are any, become FOLDER/NAME.png; their numbers are in the rows already.
     """

@@ -3,7 +3,7 @@
 A chunk of `linear.py` is a dozen operations on arrays that leave the cache between any two of them. A state is some kilobytes: on
 a CPU it is fastest to walk along the sequence with it, and to walk back for the gradients. With
 
-    c_m = gamma (1 + mu + ... + mu^m)        S_t = sum_{r <= t} c_{t - r} k_r v_r^T        o_t = q_t^T S_t / z_t  (z_t = q_t . Z_t)
+    c_m = gamma (1 + mu + ... + mu^m)      S_t = sum_{r <= t} c_{t - r} k_r v_r^T      o_t = q_t^T S_t / z_t,  z_t = q_t . Z_t
 
 and g_t the gradient of o_t,
 

@@ -15,13 +15,18 @@ from anytime.networks.attention.momentum import MomentumAttention, MomentumState
 from anytime.networks.attention.softmax import KeyValueCache, SoftmaxAttention
 from anytime.networks.block import Block
 from anytime.networks.connection import Momentum, Plain
-from anytime.networks.engine import kernels
-from anytime.networks.engine.layers import COLUMNS, Buffers, Rates, Shape, linear_layers, momentum_layers, softmax_layers
+from anytime.networks.engine import kernels, layers
+from anytime.networks.engine.layers import COLUMNS, Buffers, Rates, Shape
 from anytime.networks.engine.products import product, sgemm_address
 from anytime.networks.engine.program import MANY_ROWS, Program, turned
 from anytime.networks.transformer import CausalTransformer, TransformerState
 
 ACTIVATIONS: dict[type, int] = {nn.GELU: kernels.GELU, nn.ReLU: kernels.RELU, nn.SiLU: kernels.SILU}
+KINDS: dict[type, int] = {
+    SoftmaxAttention: layers.SOFTMAX,
+    LinearAttention: layers.LINEAR,
+    MomentumAttention: layers.MOMENTUM,
+}
 FEATURES: dict[Any, int] = {elu_plus_one: kernels.ELU, relu_plus: kernels.RELU_PLUS, exponential: kernels.EXP}
 
 
@@ -106,7 +111,5 @@ def _rates(block: Block, attention: Any) -> Rates:
 
 
 def _layers(attention: nn.Module) -> Callable[..., None]:
-    if isinstance(attention, SoftmaxAttention):
-        return softmax_layers(attention.head_width)
-    assert isinstance(attention, LinearAttention | MomentumAttention)
-    return (momentum_layers if isinstance(attention, MomentumAttention) else linear_layers)(attention.head_width)
+    assert isinstance(attention, SoftmaxAttention | LinearAttention | MomentumAttention)
+    return layers.layers(KINDS[type(attention)], attention.head_width)

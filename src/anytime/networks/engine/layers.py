@@ -22,6 +22,8 @@ NORM, NORM_BIAS, SECOND_NORM, SECOND_NORM_BIAS = range(8, 12)
 FIRST_MEMORY, SECOND_MEMORY, THIRD_MEMORY = range(12, 15)
 COLUMNS = 15
 
+SOFTMAX, LINEAR, MOMENTUM = range(3)
+
 
 class Shape(NamedTuple):
     """What does not change from step to step, int64 each.
@@ -131,59 +133,34 @@ def finish(shape: Shape, rates: Rates, buffers: Buffers, last: Array) -> None:
         normalise(buffers.x, vector(last[NORM], width), vector(last[NORM_BIAS], width), rates.norm, buffers.h)
 
 
+@inlined
+def attend(kind: int, width: int, shape: Shape, rates: Rates, buffers: Buffers, layer: Array, position: int) -> None:
+    """From queries, keys and values to what the heads put out, and into the memory."""
+    qkv, out, state = buffers.qkv, buffers.a, (shape.rows, shape.heads, width, width)
+    if kind == SOFTMAX:
+        cache = shape.rows, shape.length, shape.heads * width
+        loops.softmax(width, qkv, block(layer[FIRST_MEMORY], cache), block(layer[SECOND_MEMORY], cache), position, out)
+        return
+    sums, mass = block(layer[FIRST_MEMORY], state), block(layer[SECOND_MEMORY], state[:3])
+    if kind == LINEAR:
+        loops.linear(width, qkv, sums, mass, shape.features, rates.mass, out)
+    else:
+        speed, mu, gamma = block(layer[THIRD_MEMORY], state), rates.attention_mu, rates.gamma
+        loops.momentum(width, qkv, sums, mass, speed, mu, gamma, shape.features, rates.mass, out)
+
+
 @cache
-def softmax_layers(width: int) -> Callable[..., None]:
-    """For softmax attention with heads of that width, see `run`."""
+def layers(kind: int, width: int) -> Callable[..., None]:
+    """For SOFTMAX, LINEAR or MOMENTUM attention with heads of that width."""
 
     @compiled
     def run(shape: Shape, rates: Rates, buffers: Buffers, plan: Array, position: int) -> None:
         """From the stream `buffers.x` to its last norm in `buffers.h`; a row of `plan` for each layer and one for that norm."""
         begin(shape, rates, buffers, plan[0])
         for index in range(len(plan) - 1):
-            layer, cache = plan[index], (shape.rows, shape.length, shape.heads * width)
-            project(shape, buffers, layer)
-            keys, values = block(layer[FIRST_MEMORY], cache), block(layer[SECOND_MEMORY], cache)
-            loops.softmax(width, buffers.qkv, keys, values, position, buffers.a)
-            conclude(shape, rates, buffers, layer, plan[index + 1])
-        finish(shape, rates, buffers, plan[-1])
-
-    return run
-
-
-@cache
-def linear_layers(width: int) -> Callable[..., None]:
-    """For linear attention, likewise."""
-
-    @compiled
-    def run(shape: Shape, rates: Rates, buffers: Buffers, plan: Array, position: int) -> None:
-        """As `run` above."""
-        begin(shape, rates, buffers, plan[0])
-        for index in range(len(plan) - 1):
-            layer, state = plan[index], (shape.rows, shape.heads, width, width)
-            project(shape, buffers, layer)
-            sums, mass = block(layer[FIRST_MEMORY], state), block(layer[SECOND_MEMORY], state[:3])
-            loops.linear(width, buffers.qkv, sums, mass, shape.features, rates.mass, buffers.a)
-            conclude(shape, rates, buffers, layer, plan[index + 1])
-        finish(shape, rates, buffers, plan[-1])
-
-    return run
-
-
-@cache
-def momentum_layers(width: int) -> Callable[..., None]:
-    """For momentum attention, likewise."""
-
-    @compiled
-    def run(shape: Shape, rates: Rates, buffers: Buffers, plan: Array, position: int) -> None:
-        """As `run` above."""
-        begin(shape, rates, buffers, plan[0])
-        for index in range(len(plan) - 1):
-            layer, state = plan[index], (shape.rows, shape.heads, width, width)
-            project(shape, buffers, layer)
-            sums, mass = block(layer[FIRST_MEMORY], state), block(layer[SECOND_MEMORY], state[:3])
-            speed, mu, gamma = block(layer[THIRD_MEMORY], state), rates.attention_mu, rates.gamma
-            loops.momentum(width, buffers.qkv, sums, mass, speed, mu, gamma, shape.features, rates.mass, buffers.a)
-            conclude(shape, rates, buffers, layer, plan[index + 1])
+            project(shape, buffers, plan[index])
+            attend(kind, width, shape, rates, buffers, plan[index], position)
+            conclude(shape, rates, buffers, plan[index], plan[index + 1])
         finish(shape, rates, buffers, plan[-1])
 
     return run
