@@ -138,8 +138,9 @@ def attend(kind: int, width: int, shape: Shape, rates: Rates, buffers: Buffers, 
     """From queries, keys and values to what the heads put out, and into the memory."""
     qkv, out, state = buffers.qkv, buffers.a, (shape.rows, shape.heads, width, width)
     if kind == SOFTMAX:
-        cache = shape.rows, shape.length, shape.heads * width
-        loops.softmax(width, qkv, block(layer[FIRST_MEMORY], cache), block(layer[SECOND_MEMORY], cache), position, out)
+        cache = shape.rows, shape.length, shape.heads, width
+        heads, merged = qkv.reshape((shape.rows, 3, shape.heads, width)), out.reshape((shape.rows, shape.heads, width))
+        loops.softmax(width, heads, block(layer[FIRST_MEMORY], cache), block(layer[SECOND_MEMORY], cache), position, merged)
         return
     sums, mass = block(layer[FIRST_MEMORY], state), block(layer[SECOND_MEMORY], state[:3])
     if kind == LINEAR:

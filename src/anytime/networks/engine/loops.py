@@ -18,38 +18,41 @@ from anytime.networks.engine.kernels import F, exp, map_features
 
 @inlined
 def softmax(width: int, qkv: Array, keys: Array, values: Array, position: int, out: Array) -> None:
-    """One query a row, after its own key and value joined the cache: qkv (R, 3 H D), cache (R, L, H D), out (R, H D).
+    """One query a row, after its own key and value joined the cache: qkv (R, 3, H, D), cache (R, L, H, D), out (R, H, D).
 
     A row's keys are read from first to last, all heads of a position together, for memory is fast only when it is read in order.
     Four positions at a time, so that as many sums are under way at once; past the end the last one stands in, with weight 0.
     """
-    rows, _, size = keys.shape
-    heads, scale = size // width, F(1 / math.sqrt(width))
-    query, scores = np.empty(size, np.float32), np.empty((heads, position + 4), np.float32)
+    rows, _, heads = keys.shape[:3]
+    scores, scale = np.empty((heads, position + 4), np.float32), F(1 / math.sqrt(width))
     for r in range(rows):
-        k, v, output = keys[r], values[r], out[r]
-        for i in range(size):
-            query[i], output[i] = scale * qkv[r, i], F(0)
-            k[position, i] = qkv[r, size + i]
-            v[position, i] = qkv[r, 2 * size + i]
+        k, v = keys[r], values[r]
+        for h in range(heads):
+            query, key, value, output = qkv[r, 0, h], qkv[r, 1, h], qkv[r, 2, h], out[r, h]
+            new_key, new_value = k[position, h], v[position, h]
+            for i in range(width):
+                query[i] *= scale
+                new_key[i], new_value[i], output[i] = key[i], value[i], F(0)
         for t in range(0, position + 1, 4):
             t1, t2, t3 = min(t + 1, position), min(t + 2, position), min(t + 3, position)
             for h in range(heads):
+                query, k0, k1, k2, k3 = qkv[r, 0, h], k[t, h], k[t1, h], k[t2, h], k[t3, h]
                 a, b, c, d = F(0), F(0), F(0), F(0)
-                for i in range(h * width, h * width + width):
-                    a += query[i] * k[t, i]
-                    b += query[i] * k[t1, i]
-                    c += query[i] * k[t2, i]
-                    d += query[i] * k[t3, i]
+                for i in range(width):
+                    a += query[i] * k0[i]
+                    b += query[i] * k1[i]
+                    c += query[i] * k2[i]
+                    d += query[i] * k3[i]
                 scores[h, t], scores[h, t + 1], scores[h, t + 2], scores[h, t + 3] = a, b, c, d
         for h in range(heads):
             weigh(scores[h], position)
         for t in range(0, position + 1, 4):
             t1, t2, t3 = min(t + 1, position), min(t + 2, position), min(t + 3, position)
             for h in range(heads):
+                output, v0, v1, v2, v3 = out[r, h], v[t, h], v[t1, h], v[t2, h], v[t3, h]
                 a, b, c, d = scores[h, t], scores[h, t + 1], scores[h, t + 2], scores[h, t + 3]
-                for i in range(h * width, h * width + width):
-                    output[i] += a * v[t, i] + b * v[t1, i] + c * v[t2, i] + d * v[t3, i]
+                for i in range(width):
+                    output[i] += a * v0[i] + b * v1[i] + c * v2[i] + d * v3[i]
 
 
 @inlined
