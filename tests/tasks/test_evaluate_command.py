@@ -48,11 +48,12 @@ def test_without_a_judge_it_says_what_is_missing_and_does_the_rest(folder, capsy
         assert picture.width < 1000  # one panel
 
 
-def test_two_models_are_set_side_by_side(folder, capsys):
-    save(digits_model(name="other", seed=1), folder / "other")
-    assert anytime_evaluate(folder, "--against", str(folder / "other"), "--budget", "1") == 0
+def test_several_models_are_set_side_by_side(folder, capsys):
+    for seed, name in enumerate(("other", "third"), 1):
+        save(digits_model(name=name, seed=seed), folder / name)
+    assert anytime_evaluate(folder, "--against", str(folder / "other"), "--against", str(folder / "third"), "--budget", "1") == 0
     reports = json.loads((folder / "out" / "report.json").read_text())
-    assert [report["model"] for report in reports] == ["toy", "other"]
+    assert [report["model"] for report in reports] == ["toy", "other", "third"]
     printed = capsys.readouterr().out
     assert "toy on 297 test images" in printed and "other on 297 test images" in printed
 

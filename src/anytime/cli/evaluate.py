@@ -1,8 +1,8 @@
 """Evaluates a model on the test images or recordings, which nothing else looks at.
 
-Writes report.json (one report, or a list of two) and curve.png: the error and the bits of codes, what the prior knows of them,
+Writes report.json (one report, or a list of several) and curve.png: the error and the bits of codes, what the prior knows of them,
 how real samples look to a classifier at each budget, and how long they take. Without a classifier of the data set, the quality
-of samples is left out. --against evaluates a second model on the same images, for instance the unordered beside the ordered.
+of samples is left out. --against evaluates another model on the same images, for instance the unordered beside the ordered.
 Of a model of sounds: report.json, report.csv, curve.png, words.png, and in a folder of the model's name spectrograms of test
 recordings and of samples, and samples as WAV.
 """
@@ -42,7 +42,7 @@ COLUMNS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `anytime evaluate`."""
     parser.add_argument("model", help="a bundled name, a model directory or a Hub id")
-    parser.add_argument("--against", metavar="MODEL", help="a second model, for comparison")
+    parser.add_argument("--against", action="append", default=[], metavar="MODEL", help="another model, beside it; may be repeated")
     parser.add_argument("--data", metavar="NAME", help="data set (default: the one the model was trained on)")
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="where data sets lie")
     parser.add_argument(
@@ -83,7 +83,7 @@ def _models(args: argparse.Namespace) -> dict[str, Model]:
     """The models, by the names that they go by."""
     from anytime.models.directory import load
 
-    given = [args.model, args.against] if args.against else [args.model]
+    given = [args.model, *args.against]
     models = [load(name, args.device) for name in given]
     # Two runs of one recipe have one name: then they go by what was typed.
     names = [model.name for model in models] if len({model.name for model in models}) == len(models) else given
