@@ -75,3 +75,12 @@ def test_an_attention_is_the_same_with_it_and_without(make, features, precision,
             monkeypatch.setattr(module, "walkable", lambda x: False)
         expected = attention(x)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 if precision == torch.float32 else 0.02)
+
+
+@pytest.mark.parametrize("make", [LinearAttention, MomentumAttention])
+def test_function_transforms_get_the_chunked_form(make):
+    attention, x = make(8, 2), torch.randn(2, 2 * SHORTEST, 8)
+    found = torch.func.grad(lambda x: attention(x).square().sum())(x)
+    x.requires_grad_()
+    (expected,) = torch.autograd.grad(attention(x).square().sum(), x)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)

@@ -13,6 +13,10 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from anytime.heads.categorical import Categorical
+from anytime.networks.attention import ATTENTIONS
+from anytime.networks.attention.linear import LinearAttention
+from anytime.networks.attention.projection import HeadProjection
+from anytime.networks.attention.softmax import KeyValueCache
 from anytime.networks.engine import Engine, fast
 from anytime.networks.sequence import SequenceModel, State
 from anytime.networks.transformer import CausalTransformer
@@ -184,6 +188,40 @@ def test_what_no_program_does_the_model_does():
     assert fast(recomputed) is recomputed
 
 
+class Mean(HeadProjection):
+    """A sixth attention: the mean of all that came so far."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.step(x, self.init_state(*x.shape[:2]), 0)
+
+    def init_state(self, batch: int, length: int) -> KeyValueCache:
+        sums = self.output.weight.new_zeros(batch, self.output.in_features)
+        return KeyValueCache(sums, sums)
+
+    def step(self, x: Tensor, state: KeyValueCache, position: int) -> Tensor:
+        sums = state.keys[:, None] + x.cumsum(1)
+        state.keys = sums[:, -1]
+        return self.output(sums / (position + torch.arange(1, x.shape[1] + 1)[:, None]))
+
+
+class Squared(LinearAttention):
+    """Linear attention with a feature map of its own."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__(width, heads)
+        self.features = torch.square
+
+
+@each_program
+@pytest.mark.parametrize("attention", [Mean, Squared])
+def test_an_attention_of_ones_own_is_one_class_and_one_name(compiled, attention, monkeypatch):
+    monkeypatch.setitem(ATTENTIONS, "mine", attention)
+    model = tiny_prior(attention="mine")
+    tokens, labels = some_tokens(model, 3)
+    engine = Engine(model, compiled)
+    assert_close(steps(engine, tokens, engine.init_state(3, labels)), model(tokens, labels))
+
+
 @each_program
 @pytest.mark.parametrize("batch_size", [1, 3])
 @pytest.mark.parametrize("filters", [Filters(), Filters(guidance=2.0)], ids=["plain", "guided"])
@@ -314,3 +352,6 @@ def test_a_draw_in_one_call_is_torchs_own(monkeypatch):
             patch.setattr("anytime.heads.categorical._compiled", lambda: None)
             assert torch.equal(Categorical(size).sample(logits, uniform), found)
         assert found[:1000].min() > 0
+    logits = torch.randn(50, 4096, generator=generator)
+    logits[:, -1] = -torch.inf
+    assert Categorical(4096).sample(logits, torch.full((50,), 1 - 2**-53, dtype=torch.float64)).max() < 4095

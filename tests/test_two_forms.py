@@ -4,6 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from anytime.networks.attention.linear import LinearAttention
+from anytime.networks.attention.momentum import MomentumAttention
+from anytime.networks.attention.softmax import SoftmaxAttention
 from anytime.networks.sequence import SequenceModel, State
 from tiny import each_sequence_model, some_tokens
 
@@ -65,3 +68,13 @@ def test_a_shorter_sequence_gives_the_first_outputs_of_a_longer_one(make):
     whole = model(tokens, labels)
     for k in range(1, model.length):
         torch.testing.assert_close(model(tokens[:, :k], labels), whole[:, :k], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("make", [SoftmaxAttention, LinearAttention, MomentumAttention])
+def test_an_attention_is_fed_in_pieces_of_any_size(make):
+    attention, x = make(12, 3), torch.randn(2, 20, 12)
+    state, pieces = attention.init_state(2, 20), []
+    with torch.no_grad():
+        for begin, end in ((0, 7), (7, 8), (8, 15), (15, 20)):
+            pieces.append(attention.step(x[:, begin:end], state, begin))
+        torch.testing.assert_close(torch.cat(pieces, 1), attention(x), rtol=0, atol=1e-5)

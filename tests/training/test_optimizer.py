@@ -25,12 +25,14 @@ def test_each_tensor_is_clipped_to_the_norm_by_itself() -> None:
 
 
 @pytest.mark.parametrize("kind", ["adamw", "radam"])
-def test_matrices_decay_and_vectors_do_not(kind: str) -> None:
+@pytest.mark.parametrize("decayed", ["matrices", "all"])
+def test_matrices_decay_and_vectors_only_where_asked(kind: str, decayed: str) -> None:
     module = nn.Linear(3, 3)
     before = {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
-    optimizer = new_optimizer(module, StageConfig(optimizer=kind, learning_rate=0.1, weight_decay=0.5), fused=False)  # type: ignore[arg-type]
+    stage = StageConfig(optimizer=kind, learning_rate=0.1, weight_decay=0.5, decayed=decayed)  # type: ignore[arg-type]
+    optimizer = new_optimizer(module, stage, fused=False)
     for parameter in module.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     torch.testing.assert_close(module.weight.detach(), before["weight"] * (1 - 0.1 * 0.5))
-    assert torch.equal(module.bias, before["bias"])
+    torch.testing.assert_close(module.bias.detach(), before["bias"] * (1 - 0.1 * 0.5 * (decayed == "all")))

@@ -1,6 +1,6 @@
 """Evaluates a model on the test images or recordings, which nothing else looks at.
 
-Writes report.json (one report, or a list of several) and curve.png: the error and the bits of codes, what the prior knows of them,
+Writes report.json (one report, or a list) and curve.png: the error and the bits of codes, what the prior knows of them,
 how real samples look to a classifier at each budget, and how long they take. Without a classifier of the data set, the quality
 of samples is left out. --against evaluates another model on the same images, for instance the unordered beside the ordered.
 Of a model of sounds: report.json, report.csv, curve.png, words.png, and in a folder of the model's name spectrograms of test
@@ -42,7 +42,7 @@ COLUMNS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `anytime evaluate`."""
     parser.add_argument("model", help="a bundled name, a model directory or a Hub id")
-    parser.add_argument("--against", action="append", default=[], metavar="MODEL", help="another model, beside it; may be repeated")
+    parser.add_argument("--against", action="append", default=[], metavar="MODEL", help="another model beside it; repeatable")
     parser.add_argument("--data", metavar="NAME", help="data set (default: the one the model was trained on)")
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="where data sets lie")
     parser.add_argument(

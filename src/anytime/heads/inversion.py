@@ -6,16 +6,16 @@ dependency (`pip install anytime-ar[fast]`) and this file is imported only where
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 
-Array = Any  # numba infers what they are
+from anytime.compiled import Array, compile_loops
 
 # Filters write minus infinity, so that these freedoms are all but "no infinities" and "no NaN".
 FREE = {"reassoc", "contract", "arcp", "nsz"}
-compiled = numba.njit(fastmath=FREE, cache=True, nogil=True, error_model="numpy")
+compiled = partial(compile_loops, fastmath=FREE)
 
 
 @compiled
@@ -49,7 +49,8 @@ def invert(logits: Array, uniform: Array) -> Any:
         wanted, reached, token = uniform[r] * total, 0.0, 0
         for i in range(size):
             reached += mass[i]
-            token = i
+            if mass[i] > 0:  # the two sums may differ in their last bits, and no token without mass may come of it
+                token = i
             if reached > wanted:
                 break
         tokens[r] = token

@@ -23,6 +23,7 @@ class TransformerConfig:
         connection_options: of that connection: {"mu": 0.1, "step_size": 0.99} for momentum, {"rule": "nc"} for adaptive.
         norm: before each branch ("pre") or after its sum with the stream ("post").
         activation: of the feed-forward layers, "gelu", "relu" or "silu".
+        embedding_dropout: of what goes into the first layer; None for `dropout`.
         activation_dropout: after the feed-forward non-linearity.
         positions: "learned", one vector each; "axes", the sum of a learned vector for row, column and channel; or "joined",
             sines and cosines that take half of the width beside the token's embedding (the published pixel models).
@@ -50,6 +51,7 @@ class TransformerConfig:
     connection_options: dict[str, Any] = field(default_factory=dict)
     norm: Literal["pre", "post"] = "pre"
     activation: str = "gelu"
+    embedding_dropout: float | None = None
     activation_dropout: float = 0.0
     positions: Literal["learned", "axes", "joined"] = "learned"
     neighbours: list[int] = field(default_factory=list)

@@ -96,7 +96,7 @@ class CausalTransformer(nn.Module):
         self.axes = AxialPositions(grid, width) if config.positions == "axes" else None
         self.neighbours = Neighbours(config.neighbours, vocabulary, width) if config.neighbours else None
         self.label_embedding = nn.Embedding(classes + 1, width) if classes else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = nn.Dropout(config.dropout if config.embedding_dropout is None else config.embedding_dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
         self.output = self._last_layer(raw)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anytime.networks.compiled import Array, compiled
+from anytime.compiled import Array, compiled
 from anytime.networks.engine.kernels import F
 from anytime.networks.engine.products import accumulate
 

@@ -1,4 +1,4 @@
-"""How weights move: AdamW or RAdam, with decoupled weight decay on matrices only."""
+"""How weights move: AdamW or RAdam, with decoupled weight decay, on matrices only if not said otherwise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from anytime.training.settings import StageConfig
 
 
 def new_optimizer(objective: nn.Module, stage: StageConfig, fused: bool) -> torch.optim.Optimizer:
-    """The optimiser of a stage. Biases, norms and other vectors do not decay.
+    """The optimiser of a stage. Biases, norms and other vectors decay only where `stage.decayed` is "all".
 
     Args:
         objective: whose parameters it moves.
@@ -19,7 +19,7 @@ def new_optimizer(objective: nn.Module, stage: StageConfig, fused: bool) -> torc
     parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": stage.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": stage.weight_decay * (stage.decayed == "all")},
     ]
     groups = [group for group in groups if group["params"]]
     if stage.optimizer == "radam":

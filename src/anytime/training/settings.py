@@ -60,7 +60,9 @@ class StageConfig:
             pixel models'), with decoupled weight decay as well.
         betas: of the moments.
         eps: of the second moment.
-        weight_decay: decoupled, on weights only, not on biases, norms and other vectors.
+        weight_decay: decoupled.
+        decayed: "matrices" for weights only, not biases, norms and other vectors; "all" for these too, as the published pixel
+            models have it.
         clip: largest norm of the gradient; 0 for no clipping.
         clip_by: whether that is the norm over all weights ("whole") or of each weight tensor by itself ("tensor").
         accumulate: parts in which a process goes through its share of a batch, for a batch that does not fit into memory at once;
@@ -81,6 +83,7 @@ class StageConfig:
     betas: tuple[float, float] = (0.9, 0.99)
     eps: float = 1e-8
     weight_decay: float = 0.01
+    decayed: Literal["matrices", "all"] = "matrices"
     clip: float = 1.0
     clip_by: Literal["whole", "tensor"] = "whole"
     accumulate: int = 1

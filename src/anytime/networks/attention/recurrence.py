@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from anytime.networks.compiled import Array, compiled, inlined
+from anytime.compiled import Array, compiled, inlined
 
 
 @inlined

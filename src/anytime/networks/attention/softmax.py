@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -51,14 +52,17 @@ class SoftmaxAttention(HeadProjection):
         return KeyValueCache(weight.new_zeros(shape).transpose(1, 2), weight.new_zeros(shape).transpose(1, 2))
 
     def step(self, x: Tensor, cache: KeyValueCache, position: int) -> Tensor:
-        """Feeds (B, T, D) at `position` and the T - 1 after it: (B, T, D). T = 1 in generation; T > 1 needs position 0."""
+        """Feeds (B, T, D) at `position` and the T - 1 after it: (B, T, D)."""
         query, key, value = self.project(x)
         end = position + x.shape[1]
         cache.keys[:, :, position:end] = key
         cache.values[:, :, position:end] = value
         seen = (cache.keys[:, :, :end], cache.values[:, :, :end])
+        if position and x.shape[1] > 1:  # torch's own mask would begin at the first key
+            mask = torch.ones(x.shape[1], end, dtype=torch.bool, device=x.device).tril(position)
+            return self.merge(self._attend(query, *seen, mask=mask))
         return self.merge(self._attend(query, *seen, causal=x.shape[1] > 1))
 
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, causal: bool = False, mask: Tensor | None = None) -> Tensor:
         dropout = self.dropout if self.training else 0.0
-        return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=causal)
+        return F.scaled_dot_product_attention(query, key, value, mask, dropout_p=dropout, is_causal=causal)

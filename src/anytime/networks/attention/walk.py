@@ -20,8 +20,9 @@ SHORTEST = 32
 
 
 def walkable(x: Tensor) -> bool:
-    """Whether `walk` is there and pays for (B, T, ...) inputs."""
-    here = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
+    """Whether `walk` is there and pays for (B, T, ...) inputs. Compilers and function transforms get torch's own operations."""
+    traced = torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None
+    here = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64, torch.bfloat16) and not traced
     return here and x.shape[1] >= SHORTEST and torch.get_num_threads() <= MOST_THREADS and _numba_is_there()
 
 
@@ -71,7 +72,7 @@ class _Walk(torch.autograd.Function):
 
 def _by_head(x: Tensor, heads: int) -> Any:
     """(B, T, H D) as an array (B, T, H, D)."""
-    return x.detach().unflatten(2, (heads, -1)).numpy()
+    return x.detach().unflatten(2, (heads, x.shape[2] // heads)).numpy()
 
 
 def _in_precision(like: Tensor, *numbers: float) -> tuple[Any, ...]:

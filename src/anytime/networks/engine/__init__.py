@@ -8,7 +8,7 @@ step is looked up once, when a state takes its first step: weights, shapes, buff
 
 Nothing of the model is kept from one decoding to the next, so one that begins after weights were trained on, loaded or moved sees
 those. Buffers belong to a state. What no program does is done by the model's own `step`:
-gradients, dropout, half precision, other devices.
+gradients, dropout, half precision, other devices, attentions that they do not know.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from anytime.networks.engine.eager import EagerProgram
+from anytime.networks.block import Block
+from anytime.networks.engine.eager import ATTENTIONS, EagerProgram
 from anytime.networks.engine.program import Program
 from anytime.networks.sequence import SequenceModel
 from anytime.networks.transformer import CausalTransformer, TransformerState
@@ -50,6 +51,7 @@ class Engine:
 
     def __init__(self, model: CausalTransformer, compiled: bool | None = None) -> None:
         self.model, self.length, self.compiled = model, model.length, compiled
+        self.known = all(type(block.attention) in ATTENTIONS for block in model.blocks if isinstance(block, Block))
 
     @property
     def device(self) -> torch.device:
@@ -83,7 +85,7 @@ class Engine:
         """Whether a program may do the step: programs work in place, without gradients and without dropout."""
         weight = self.model.output.weight
         single = weight.dtype in (torch.float32, torch.float64) and weight.device.type == "cpu"
-        return single and not torch.is_grad_enabled() and not self.model.training
+        return single and not torch.is_grad_enabled() and not self.model.training and self.known
 
     def _program(self, state: EngineState) -> Program:
         wanted = self.compiled if self.compiled is not None else torch.get_num_threads() <= MOST_THREADS

@@ -31,10 +31,12 @@ FEATURES: dict[Any, int] = {elu_plus_one: kernels.ELU, relu_plus: kernels.RELU_P
 
 
 def compilable(model: CausalTransformer) -> bool:
-    """Whether the loops do what the model does: in float32, without adaptive or reweighted connections."""
-    connections = [block.connection for block in model.blocks if isinstance(block, Block)]
-    simple = all(type(each) is Plain or (type(each) is Momentum and each.maps is None) for each in connections)
-    return model.output.weight.dtype == torch.float32 and simple
+    """Whether the loops do what the model does: in float32, feature maps by name, no adaptive or reweighted connections."""
+    blocks = [block for block in model.blocks if isinstance(block, Block)]
+    joined = [block.connection for block in blocks]
+    simple = all(type(each) is Plain or (type(each) is Momentum and each.maps is None) for each in joined)
+    maps = [getattr(block.attention, "features", elu_plus_one) for block in blocks]
+    return model.output.weight.dtype == torch.float32 and simple and all(each in FEATURES for each in maps)
 
 
 class CompiledProgram(Program):

@@ -16,6 +16,8 @@ from anytime.networks.connection import Carry, Plain
 from anytime.networks.engine.program import Program, turned
 from anytime.networks.transformer import CausalTransformer, TransformerState
 
+ATTENTIONS = (SoftmaxAttention, LinearAttention, MomentumAttention)  # themselves, not what is made of them
+
 Attend = Callable[[Tensor, int], Tensor]
 """Queries, keys and values (B, 3 D) of one position, and which it is, to (B, D)."""
 

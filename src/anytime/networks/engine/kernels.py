@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from anytime.networks.compiled import Array, compiled
+from anytime.compiled import Array, compiled
 
 F = np.float32
 

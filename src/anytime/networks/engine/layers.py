@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from anytime.networks.compiled import Array, compiled, inlined
+from anytime.compiled import Array, compiled, inlined
 from anytime.networks.engine import loops
 from anytime.networks.engine.kernels import F, activate, add, join, normalise
 from anytime.networks.engine.products import block, product, vector

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from anytime.networks.compiled import Array, inlined
+from anytime.compiled import Array, inlined
 from anytime.networks.engine.kernels import F, exp, map_features
 
 

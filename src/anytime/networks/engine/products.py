@@ -19,7 +19,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from anytime.networks.compiled import Array, compiled
+from anytime.compiled import Array, compiled
 from anytime.networks.engine.kernels import F
 
 FEW = 2  # rows that the loop multiplies

@@ -1,0 +1,50 @@
+"""How loops are compiled here: by numba, with the freedoms of arithmetic that vectorise sums, and kept on disk.
+
+Numba is an optional dependency (`pip install anytime-ar[fast]`); this and what needs it is imported only where it is there. It
+notices that the file of a compiled function has changed, and not that of a function which became part of it: so compiled code
+lies in a folder that is named after all sources. Where none can be written, each process compiles for itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache, partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import config
+
+Array = Any  # numba infers what they are
+
+PLACES = ("networks", "heads")  # where compiled functions are
+
+
+@cache
+def folder() -> Path:
+    """Where compiled code lies: $NUMBA_CACHE_DIR or the user's cache, and below it a name for the sources as they are."""
+    here = Path(__file__).parent
+    files = sorted(file for place in PLACES for file in (here / place).rglob("*.py"))
+    stamps = [(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+    above = config.CACHE_DIR or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anytime" / "compiled"
+    return Path(above) / sha256(repr(stamps).encode()).hexdigest()[:16]
+
+
+def compile_loops(function: Callable[..., Any], fastmath: Any = True, **options: Any) -> Any:
+    """A function of numba, kept on disk where that is possible."""
+    before = config.CACHE_DIR
+    options |= {"fastmath": fastmath, "nogil": True, "error_model": "numpy"}
+    try:
+        config.CACHE_DIR = str(folder())
+        return numba.njit(cache=True, **options)(function)
+    except (RuntimeError, OSError):  # numba finds no folder that it may write to
+        return numba.njit(**options)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+compiled = compile_loops
+inlined = partial(compile_loops, forceinline=True)
+"""Becomes part of the functions that call it, so that what is constant in them is constant in it."""

@@ -1,0 +1,41 @@
+"""Compiled loops on a machine where nothing can be kept, and after a source has changed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
+
+DRAW = """
+import torch
+from anytime.heads.categorical import Categorical
+print(Categorical(3).sample(torch.tensor([[0.0, 9.0, 0.0]]), torch.tensor([0.5], dtype=torch.float64)).item())
+"""
+ONLY_OURS = "UserProvidedCacheLocator"  # numba's other places, beside the source and below the home, are left out
+
+
+def test_where_nothing_can_be_written_it_compiles_and_draws(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    environment = os.environ | {"XDG_CACHE_HOME": str(blocked), "NUMBA_CACHE_LOCATOR_CLASSES": ONLY_OURS}
+    done = subprocess.run([sys.executable, "-c", DRAW], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
+def test_compiled_code_goes_by_the_sources_as_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from anytime import compiled
+
+    (tmp_path / "networks").mkdir()
+    source = tmp_path / "networks" / "inner.py"
+    source.write_text("one = 1")
+    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
+    before = compiled.folder.__wrapped__()
+    assert compiled.folder.__wrapped__() == before
+    source.write_text("one = 100")
+    assert compiled.folder.__wrapped__() != before
