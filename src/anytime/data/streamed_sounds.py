@@ -1,19 +1,21 @@
 """Sounds that are decoded when they are asked for, so that a set may be larger than the memory.
 
-What is held is the paths of the files and the batch that is being made; rows are numbered as those of a set in memory are.
+They lie in a folder or in a zip archive. What is held is their names and the batch that is being made; rows are numbered as
+those of a set in memory are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import torch
 from torch import Tensor
 
 from anytime.data.series import SeriesSet
 from anytime.data.speech import SpeechConfig, decode_rows, read_bytes
+from anytime.data.stores import FolderStore, ZipStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +25,7 @@ class StreamedSounds:
     Args:
         name: the data set, as given to `open_series`.
         split: "train", "validation" or "test".
-        files: of the rows.
+        store: where the sounds of the rows lie.
         length: T, samples of a row.
         config: how sounds become rows.
         labels: int64 (N,), or None if the sounds have no classes.
@@ -32,14 +34,14 @@ class StreamedSounds:
 
     name: str
     split: str
-    files: Sequence[Path] = field(repr=False)
+    store: FolderStore | ZipStore = field(repr=False)
     length: int
     config: SpeechConfig
     labels: Tensor | None = field(default=None, repr=False)
     classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.store)
 
     @property
     def rate(self) -> int:
@@ -60,7 +62,7 @@ class StreamedSounds:
     def subset(self, indices: Sequence[int]) -> StreamedSounds:
         """Gives the set of these rows only, in this order; they stay on the disk."""
         labels = None if self.labels is None else self.labels[torch.as_tensor(indices, dtype=torch.int64)]
-        return replace(self, files=[self.files[row] for row in indices], labels=labels)
+        return replace(self, store=self.store.subset(indices), labels=labels)
 
     def whole(self) -> SeriesSet:
         """Decodes all sounds into memory.
@@ -69,9 +71,13 @@ class StreamedSounds:
             AnytimeError: one is missing or corrupt.
         """
         values, scored = self._decoded(range(len(self)))
-        ids = tuple(file.stem for file in self.files)
+        ids = tuple(PurePosixPath(self.store.names[row]).stem for row in range(len(self)))
         return SeriesSet(self.name, self.split, values, self.labels, self.classes, self.rate, ids, scored)
 
     def _decoded(self, rows: Sequence[int]) -> tuple[Tensor, Tensor | None]:
-        sounds = ((self.files[row], read_bytes(self.files[row])) for row in rows)
-        return decode_rows(sounds, len(rows), self.config, self.length)
+        return decode_rows(map(self._read, rows), len(rows), self.config, self.length)
+
+    def _read(self, row: int) -> tuple[Path, bytes]:
+        """What an error calls a sound, and its bytes."""
+        path, content = self.store.picture(row)
+        return path, read_bytes(path) if content is None else content
