@@ -53,6 +53,22 @@ def test_info_counts_the_images_of_a_folder(capsys, tmp_path):
     assert "16" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["image folder", "folder:PATH"])
+def test_info_says_how_a_folder_of_images_is_laid_out(capsys, name):
+    assert anytime_data("info", name) == 0
+    printed = capsys.readouterr().out
+    assert f"{name}: your own images: PNG" in printed and "subfolders are classes" in printed
+
+
+def test_a_folder_that_is_called_image_folder_is_counted(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "image folder").mkdir()
+    for number in range(20):
+        Image.new("L", (4, 4)).save(tmp_path / "image folder" / f"{number}.png")
+    assert anytime_data("info", "image folder") == 0
+    assert "16" in capsys.readouterr().out
+
+
 def test_info_on_an_unknown_name_lists_the_known_ones():
     with pytest.raises(AnytimeError, match=r"'cifar'.*mnist, digits"):
         anytime_data("info", "cifar")

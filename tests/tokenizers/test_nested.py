@@ -1,5 +1,6 @@
 """Finite scalar and residual quantisation keep what the ordered tokenizer promises: any prefix decodes, early codes say most."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -82,6 +83,28 @@ def test_bytes_floats_and_chunks_give_the_same_codes(config):
     assert torch.equal(tokenizer.encode(pixels / 255), codes)
     assert torch.equal(tokenizer.encode(pixels, batch_size=2), codes)
     assert torch.equal(tokenizer.encode(pixels[:, 0]), codes)
+
+
+@each_config
+def test_no_more_than_a_batch_of_images_is_made_floats_at_a_time(config, monkeypatch):
+    tokenizer, sizes = make(config), []
+    usual = tokenizer.prepare
+    monkeypatch.setattr(tokenizer, "prepare", lambda data: (sizes.append(len(data)), usual(data))[1])
+    tokenizer.encode(images(tokenizer), batch_size=2)
+    assert sizes == [2, 2, 1]
+
+
+@each_config
+@pytest.mark.parametrize("shape", [(), (5,), (5, 2, 8, 8), (5, 1, 8, 9), (0, 1, 9, 9)], ids=str)
+def test_images_of_another_shape_are_one_clear_error(config, shape):
+    with pytest.raises(AnytimeError, match=re.escape(f"images of shape {shape} should be (B, 1, 8, 8)")):
+        make(config).encode(torch.zeros(shape))
+
+
+@each_config
+def test_no_images_have_no_codes(config):
+    tokenizer = make(config)
+    assert tokenizer.encode(torch.zeros(0, 1, 8, 8)).shape == (0, tokenizer.num_codes)
 
 
 @each_config

@@ -187,6 +187,11 @@ ARGUMENTS = [
     ({"epochs.sheets": "4"}, lambda run: [stage.evaluate_every for stage in run.stage.values()], [40, 160]),
     ({"epochs.checkpoints": "2"}, lambda run: [stage.checkpoint_every for stage in run.stage.values()], [20, 80]),
     ({"epochs.tokenizer": "0", "fit_tokenizer.steps": "7"}, lambda run: run.stage["tokenizer"].steps, 7),
+    (
+        {"epochs.prior": "0", "fit_prior.steps": "9", "fit_prior.evaluate_every": "3", "fit_prior.checkpoint_every": "2"},
+        lambda run: (run.stage["prior"].evaluate_every, run.stage["prior"].checkpoint_every),
+        (3, 2),
+    ),
     ({"fit_tokenizer.batch_size": "64"}, lambda run: (run.stage["tokenizer"].batch_size, run.stage["tokenizer"].steps), (64, 40)),
     ({"fit_prior.batch_size": "130"}, lambda run: (run.stage["prior"].batch_size, run.stage["prior"].steps), (130, 10)),
     ({"fit_tokenizer.learning_rate": "0.01"}, lambda run: learning_rate(5, run.stage["tokenizer"]), 0.01),
@@ -221,6 +226,10 @@ def test_defaults_are_the_published_ones(field, value):
     [
         ({"fit_tokenizer.steps": "7"}, "fit_tokenizer cannot take 2 epochs and 7 steps"),
         ({"fit_prior.steps": "7"}, "fit_prior cannot take 1 epochs and 7 steps"),
+        ({"fit_tokenizer.evaluate_every": "7"}, "fit_tokenizer.evaluate_every cannot be 7 steps while"),
+        ({"fit_tokenizer.evaluate_every": "7"}, "Set epochs.sheets, a number of epochs"),
+        ({"fit_prior.checkpoint_every": "7"}, "fit_prior.checkpoint_every cannot be 7 steps while"),
+        ({"fit_prior.checkpoint_every": "7"}, "or set epochs.prior to 0 to count steps"),
         ({"epochs.tokenizer": "-1"}, "epochs.tokenizer cannot be -1"),
         ({"epochs.sheets": "0"}, "epochs.sheets cannot be 0"),
         ({"samples": "0"}, "samples cannot be 0"),

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anytime.data.catalogue import CARDS, IMAGES, Card
+from anytime.data.catalogue import CARDS, Card
 from anytime.data.catalogue.table import markdown, samples, shape
 from anytime.data.cifar_files import FORMS, JPEG, find_cifar
 from anytime.data.locate import all_places, data_roots, destination, whereabouts
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HELP = "list the data sets, say where one lies, or fetch it"
 EXAMPLE = "anytime data fetch mnist --data-root ~/data"
+FOLDER = "folder:PATH"
+ALSO = {"image folder": FOLDER}  # as there is an "audio folder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,8 +68,8 @@ def _card(name: str) -> Card:
         AnytimeError: there is no such data set.
     """
     if folder_of(name) is not None:
-        return IMAGES["folder:PATH"]
-    known = "hf:NAME" if name.startswith(HUB) else name
+        return CARDS[FOLDER]
+    known = "hf:NAME" if name.startswith(HUB) else ALSO.get(name, name)
     if known not in CARDS:
         raise AnytimeError(f"There is no data set {name!r}", f"Known are {', '.join(CARDS)}")
     return CARDS[known]
@@ -138,7 +140,7 @@ def _info(name: str, root: Path | None) -> None:
 def _real_sizes(card: Card, name: str, root: Path | None) -> tuple[int, ...]:
     """Says how many samples each split has: of a folder, or of copies of CIFAR that may be a part of it, those that are here."""
     folder = folder_of(name)
-    if folder is not None:
+    if folder is not None and name != FOLDER:  # which is no folder itself
         from anytime.data.folder import find_splits
 
         parts = find_splits(folder)

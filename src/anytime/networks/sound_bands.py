@@ -39,7 +39,7 @@ class Hearing(nn.Module):
     def forward(self, waves: Tensor) -> Tensor:
         """Hears `waves`."""
         with torch.autocast(waves.device.type, enabled=False):  # powers are beyond what half precision holds
-            power = self.mel @ power_spectrum(waves.float(), 2 * self.stride, self.stride // MOMENTS)[..., :-1]
+            power = self.mel @ power_spectrum(waves.to(self.mel.dtype), 2 * self.stride, self.stride // MOMENTS)[..., :-1]
             loudness = (power + FAINT).log10().to(waves.dtype)
         by_cell = loudness.unflatten(2, (-1, MOMENTS)).permute(0, 3, 1, 2).flatten(1, 2)  # (B, moments bands, cells)
         features: Tensor = self.features(by_cell[:, :, None].contiguous(memory_format=torch.channels_last))

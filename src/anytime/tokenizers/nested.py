@@ -116,9 +116,9 @@ class NestedCodes(nn.Module):
 
     @torch.no_grad()
     def encode(self, data: Tensor, batch_size: int = 512) -> Tensor:
-        """Codes of data, (B, ...) as `prepare` takes them, -> (B, N) int64, `batch_size` at a time."""
-        chunks = [self.codebook.nearest(self.vectors(chunk)) for chunk in self.prepare(data).split(batch_size)]
-        return torch.cat(chunks)
+        """Codes of data, (B, ...) as `prepare` takes them, -> (B, N) int64; `batch_size` at a time are prepared."""
+        chunks = data.split(batch_size) if data.ndim else [data]  # which `prepare` refuses
+        return torch.cat([self.codebook.nearest(self.vectors(self.prepare(chunk))) for chunk in chunks])
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:

@@ -12,12 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anytime.data import Images
 from anytime.pictures.sheet import save_sheet
 from anytime.tokenizers.distortion import mean_squared_error
 from anytime.tokenizers.nested import NestedCodes
 from anytime.tokenizers.truncation import Truncation
 from anytime.training.augment import jittered
 from anytime.training.objective import Objective
+
+MEASURED = 5000  # images that the variance is taken over
+AT_ONCE = 500  # of them in memory
 
 
 class NestedObjective(Objective):
@@ -98,6 +102,17 @@ class AutoencoderObjective(NestedObjective):
         """Doubling numbers of codes; of levels where these are kept or dropped as a whole, for others were never trained."""
         together = self.tokenizer.together
         return [together * k for k in doubling(self.tokenizer.num_codes // together)]
+
+
+def pixel_variance(images: Images) -> float:
+    """Mean over the pixels, in [0, 1], of their variance over the first images; NaN of a single one."""
+    count = min(MEASURED, len(images))
+    sums, squares = torch.zeros(2, *images.shape, dtype=torch.float64)  # of bytes, so both are exact
+    for start in range(0, count, AT_ONCE):
+        pixels = images.pixels(slice(start, min(start + AT_ONCE, count))).double()
+        sums += pixels.sum(0)
+        squares += pixels.square().sum(0)
+    return float((squares - sums.square() / count).mean() / (count - 1)) / 255**2
 
 
 def doubling(codes: int) -> list[int]:

@@ -29,13 +29,20 @@ def check_epochs(name: str, epochs: float, stage: StageConfig) -> None:
     """Looks at one of the two stages.
 
     Raises:
-        AnytimeError: it is counted both in epochs and in steps.
+        AnytimeError: it is counted both in epochs and in steps, or what `EpochsConfig` says for both stages is said in steps.
     """
     if epochs and stage.steps:
         raise AnytimeError(
             f"fit_{name} cannot take {epochs:g} epochs and {stage.steps} steps",
             f"Set epochs.{name} to 0 to count steps, or leave fit_{name}.steps out",
         )
+    for field, instead in (("evaluate_every", "sheets"), ("checkpoint_every", "checkpoints")):
+        given = getattr(stage, field)
+        if epochs and given != getattr(StageConfig, field):
+            raise AnytimeError(
+                f"fit_{name}.{field} cannot be {given} steps while the stage is counted in epochs",
+                f"Set epochs.{instead}, a number of epochs, in its place, or set epochs.{name} to 0 to count steps",
+            )
 
 
 def in_steps(stage: StageConfig, epochs: float, config: EpochsConfig, size: int) -> StageConfig:

@@ -13,7 +13,7 @@ from anytime.models.directory import save
 from anytime.models.model import Model
 from anytime.models.parts import make_prior, make_tokenizer
 from anytime.tokenizers.nested import NestedCodes
-from anytime.training.autoencoder import AutoencoderObjective, NestedObjective
+from anytime.training.autoencoder import AutoencoderObjective, NestedObjective, pixel_variance
 from anytime.training.batches import Dataset
 from anytime.training.checks import check_shares
 from anytime.training.prior import CodeSet, PriorObjective, coded
@@ -64,9 +64,8 @@ def _model(recipe: Recipe, data: Images) -> Model:
 
 
 def _objective(model: Model, data: dict[str, Images]) -> AutoencoderObjective:
-    variance = float((data["train"].first(5000) / 255).var(dim=0).mean())
     assert isinstance(model.tokenizer, NestedCodes)
-    return AutoencoderObjective(model.tokenizer, data["validation"].first(JUDGED), variance)
+    return AutoencoderObjective(model.tokenizer, data["validation"].first(JUDGED), pixel_variance(data["train"]))
 
 
 def fit_tokenizer(trainer: Trainer, recipe: Recipe | SoundRecipe, objective: NestedObjective, samples: Dataset) -> None:

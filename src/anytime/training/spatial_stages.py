@@ -10,7 +10,7 @@ from anytime.models.directory import save
 from anytime.models.model import Model
 from anytime.models.parts import make_prior
 from anytime.tokenizers.spatial import SpatialVQ
-from anytime.training.autoencoder import AutoencoderObjective
+from anytime.training.autoencoder import AutoencoderObjective, pixel_variance
 from anytime.training.checks import check_shares
 from anytime.training.epochs import in_steps
 from anytime.training.prior import CodeSet, PriorObjective, coded
@@ -60,9 +60,8 @@ def _model(recipe: SpatialRecipe, images: Images) -> Model:
 
 def _fit_tokenizer(run: Run, recipe: SpatialRecipe, model: Model, data: dict[str, Images], stage: StageConfig) -> None:
     assert isinstance(model.tokenizer, SpatialVQ)
-    variance = float((data["train"].first(5000) / 255).var(dim=0).mean())
     judged = data["validation"].first(recipe.judged)
-    objective = AutoencoderObjective(model.tokenizer, judged, variance)
+    objective = AutoencoderObjective(model.tokenizer, judged, pixel_variance(data["train"]))
     objective.jitter, objective.shown = stage.jitter, recipe.samples
     run.trainer.fit("tokenizer", objective, data["train"], stage)
     model.tokenizer.eval()
