@@ -22,10 +22,10 @@ from anytime.networks.engine.program import MANY_ROWS, Program, turned
 from anytime.networks.transformer import CausalTransformer, TransformerState
 
 ACTIVATIONS: dict[type, int] = {nn.GELU: kernels.GELU, nn.ReLU: kernels.RELU, nn.SiLU: kernels.SILU}
-KINDS: dict[type, int] = {
-    SoftmaxAttention: layers.SOFTMAX,
-    LinearAttention: layers.LINEAR,
-    MomentumAttention: layers.MOMENTUM,
+LAYERS: dict[type, Callable[[int], Callable[..., None]]] = {
+    SoftmaxAttention: layers.softmax_layers,
+    LinearAttention: layers.linear_layers,
+    MomentumAttention: layers.momentum_layers,
 }
 FEATURES: dict[Any, int] = {elu_plus_one: kernels.ELU, relu_plus: kernels.RELU_PLUS, exponential: kernels.EXP}
 
@@ -114,4 +114,4 @@ def _rates(block: Block, attention: Any) -> Rates:
 
 def _layers(attention: nn.Module) -> Callable[..., None]:
     assert isinstance(attention, SoftmaxAttention | LinearAttention | MomentumAttention)
-    return layers.layers(KINDS[type(attention)], attention.head_width)
+    return LAYERS[type(attention)](attention.head_width)

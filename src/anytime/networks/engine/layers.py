@@ -22,8 +22,6 @@ NORM, NORM_BIAS, SECOND_NORM, SECOND_NORM_BIAS = range(8, 12)
 FIRST_MEMORY, SECOND_MEMORY, THIRD_MEMORY = range(12, 15)
 COLUMNS = 15
 
-SOFTMAX, LINEAR, MOMENTUM = range(3)
-
 
 class Shape(NamedTuple):
     """What does not change from step to step, int64 each.
@@ -133,35 +131,67 @@ def finish(shape: Shape, rates: Rates, buffers: Buffers, last: Array) -> None:
         normalise(buffers.x, vector(last[NORM], width), vector(last[NORM_BIAS], width), rates.norm, buffers.h)
 
 
-@inlined
-def attend(kind: int, width: int, shape: Shape, rates: Rates, buffers: Buffers, layer: Array, position: int) -> None:
-    """From queries, keys and values to what the heads put out, and into the memory."""
-    qkv, out, state = buffers.qkv, buffers.a, (shape.rows, shape.heads, width, width)
-    if kind == SOFTMAX:
-        cache = shape.rows, shape.length, shape.heads, width
-        heads, merged = qkv.reshape((shape.rows, 3, shape.heads, width)), out.reshape((shape.rows, shape.heads, width))
-        loops.softmax(width, heads, block(layer[FIRST_MEMORY], cache), block(layer[SECOND_MEMORY], cache), position, merged)
-        return
-    sums, mass = block(layer[FIRST_MEMORY], state), block(layer[SECOND_MEMORY], state[:3])
-    if kind == LINEAR:
-        loops.linear(width, qkv, sums, mass, shape.features, rates.mass, out)
-    else:
-        speed, mu, gamma = block(layer[THIRD_MEMORY], state), rates.attention_mu, rates.gamma
-        loops.momentum(width, qkv, sums, mass, speed, mu, gamma, shape.features, rates.mass, out)
+# Three functions and not one with a branch: what a branch leaves out would be compiled all the same, for some seconds each.
 
 
 @cache
-def layers(kind: int, width: int) -> Callable[..., None]:
-    """For SOFTMAX, LINEAR or MOMENTUM attention with heads of that width."""
+def softmax_layers(width: int) -> Callable[..., None]:
+    """For softmax attention with heads of that width."""
 
     @compiled
     def run(shape: Shape, rates: Rates, buffers: Buffers, plan: Array, position: int) -> None:
         """From the stream `buffers.x` to its last norm in `buffers.h`; a row of `plan` for each layer and one for that norm."""
+        cached = shape.rows, shape.length, shape.heads, width
+        qkv, out = buffers.qkv.reshape((shape.rows, 3, shape.heads, width)), buffers.a.reshape((shape.rows, shape.heads, width))
         begin(shape, rates, buffers, plan[0])
         for index in range(len(plan) - 1):
-            project(shape, buffers, plan[index])
-            attend(kind, width, shape, rates, buffers, plan[index], position)
-            conclude(shape, rates, buffers, plan[index], plan[index + 1])
+            layer = plan[index]
+            project(shape, buffers, layer)
+            keys, values = block(layer[FIRST_MEMORY], cached), block(layer[SECOND_MEMORY], cached)
+            loops.softmax(width, qkv, keys, values, position, out)
+            conclude(shape, rates, buffers, layer, plan[index + 1])
+        finish(shape, rates, buffers, plan[-1])
+
+    return run
+
+
+@cache
+def linear_layers(width: int) -> Callable[..., None]:
+    """For linear attention."""
+
+    @compiled
+    def run(shape: Shape, rates: Rates, buffers: Buffers, plan: Array, position: int) -> None:
+        """As for softmax attention."""
+        state = shape.rows, shape.heads, width, width
+        begin(shape, rates, buffers, plan[0])
+        for index in range(len(plan) - 1):
+            layer = plan[index]
+            project(shape, buffers, layer)
+            sums, mass = block(layer[FIRST_MEMORY], state), block(layer[SECOND_MEMORY], state[:3])
+            loops.linear(width, buffers.qkv, sums, mass, shape.features, rates.mass, buffers.a)
+            conclude(shape, rates, buffers, layer, plan[index + 1])
+        finish(shape, rates, buffers, plan[-1])
+
+    return run
+
+
+@cache
+def momentum_layers(width: int) -> Callable[..., None]:
+    """For momentum attention."""
+
+    @compiled
+    def run(shape: Shape, rates: Rates, buffers: Buffers, plan: Array, position: int) -> None:
+        """As for softmax attention."""
+        state = shape.rows, shape.heads, width, width
+        mu, gamma = rates.attention_mu, rates.gamma
+        begin(shape, rates, buffers, plan[0])
+        for index in range(len(plan) - 1):
+            layer = plan[index]
+            project(shape, buffers, layer)
+            sums, mass = block(layer[FIRST_MEMORY], state), block(layer[SECOND_MEMORY], state[:3])
+            speed = block(layer[THIRD_MEMORY], state)
+            loops.momentum(width, buffers.qkv, sums, mass, speed, mu, gamma, shape.features, rates.mass, buffers.a)
+            conclude(shape, rates, buffers, layer, plan[index + 1])
         finish(shape, rates, buffers, plan[-1])
 
     return run
