@@ -12,7 +12,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from anytime.networks.config import TransformerConfig
 from anytime.networks.engine import Engine
 from anytime.networks.sequence import SequenceModel
 from anytime.networks.transformer import CausalTransformer
+from anytime.optional import numba_is_there
 from anytime.sampling.decode import Decoding
 from benchmarks.floor import Shape, floor
 from benchmarks.peers import PEERS, Draw
@@ -83,7 +83,7 @@ def ours(shape: Shape) -> dict[str, Draw]:
     config = TransformerConfig(shape.layers, shape.width, shape.heads, dropout=0.0, attention=shape.attention)
     model = CausalTransformer(config, shape.outputs, shape.tokens).eval()
     forms: dict[str, SequenceModel[Any]] = {"plain form": model, "engine, torch": Engine(model, compiled=False)}
-    if find_spec("numba"):
+    if numba_is_there():
         forms["engine, numba"] = Engine(model, compiled=True)
     return {name: drawing(form, shape) for name, form in forms.items()}
 

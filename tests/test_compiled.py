@@ -34,8 +34,12 @@ def test_compiled_code_goes_by_the_sources_as_they_are(monkeypatch: pytest.Monke
     (tmp_path / "networks").mkdir()
     source = tmp_path / "networks" / "inner.py"
     source.write_text("one = 1")
+    (tmp_path / "compiled.py").write_text("options = 1")
     monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
     before = compiled.folder.__wrapped__()
     assert compiled.folder.__wrapped__() == before
     source.write_text("one = 100")
-    assert compiled.folder.__wrapped__() != before
+    changed = compiled.folder.__wrapped__()
+    assert changed != before
+    (tmp_path / "compiled.py").write_text("options = 100")
+    assert compiled.folder.__wrapped__() != changed

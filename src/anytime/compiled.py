@@ -26,13 +26,13 @@ PLACES = ("networks", "heads")  # where compiled functions are
 def folder() -> Path:
     """Where compiled code lies: $NUMBA_CACHE_DIR or the user's cache, and below it a name for the sources as they are."""
     here = Path(__file__).parent
-    files = sorted(file for place in PLACES for file in (here / place).rglob("*.py"))
+    files = [Path(__file__), *sorted(file for place in PLACES for file in (here / place).rglob("*.py"))]
     stamps = [(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     above = config.CACHE_DIR or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anytime" / "compiled"
     return Path(above) / sha256(repr(stamps).encode()).hexdigest()[:16]
 
 
-def compile_loops(function: Callable[..., Any], fastmath: Any = True, **options: Any) -> Any:
+def compiled(function: Callable[..., Any], fastmath: Any = True, **options: Any) -> Any:
     """A function of numba, kept on disk where that is possible."""
     before = config.CACHE_DIR
     options |= {"fastmath": fastmath, "nogil": True, "error_model": "numpy"}
@@ -45,6 +45,5 @@ def compile_loops(function: Callable[..., Any], fastmath: Any = True, **options:
         config.CACHE_DIR = before
 
 
-compiled = compile_loops
-inlined = partial(compile_loops, forceinline=True)
+inlined = partial(compiled, forceinline=True)
 """Becomes part of the functions that call it, so that what is constant in them is constant in it."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from anytime.optional import numba_is_there
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Categorical:
 @cache
 def _compiled() -> Callable[[Any, Any], Any] | None:
     """The same in one call, where numba is installed."""
-    if find_spec("numba") is None:
+    if not numba_is_there():
         return None
     from anytime.heads.inversion import invert  # it takes half a second to import
 

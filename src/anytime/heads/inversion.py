@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from anytime.compiled import Array, compile_loops
+from anytime.compiled import Array, compiled
 
 # Filters write minus infinity, so that these freedoms are all but "no infinities" and "no NaN".
 FREE = {"reassoc", "contract", "arcp", "nsz"}
-compiled = partial(compile_loops, fastmath=FREE)
+free = partial(compiled, fastmath=FREE)
 
 
-@compiled
+@free
 def exp(x: Any) -> Any:
     """e^x for x <= 0 in float64 to 13 digits, 0 below -708: a polynomial within ln 2 / 2 of 0 and a shift, which vectorise."""
     there = 1.0 if x >= -708.0 else 0.0
@@ -31,7 +31,7 @@ def exp(x: Any) -> Any:
     return there * power * (1.0 + r * (1.0 + r * series))
 
 
-@compiled
+@free
 def invert(logits: Array, uniform: Array) -> Any:
     """The first token whose cumulative mass is above u times the whole: logits (B, V), uniform (B,) float64 -> (B,) int64.
 

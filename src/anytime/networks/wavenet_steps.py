@@ -12,8 +12,6 @@ Where numba is installed, `wavenet_compiled.py` does the same in one call.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,11 +20,10 @@ from torch import Tensor
 
 from anytime.networks.gated import GatedLayer
 from anytime.networks.ring import Steps, WaveNetState
+from anytime.optional import loops_pay
 
 if TYPE_CHECKING:
     from anytime.networks.wavenet import WaveNet
-
-MOST_THREADS = 4  # the compiled loops run on one; on more than this torch, which takes all, is not slower for large batches
 
 
 @torch.no_grad()
@@ -41,7 +38,7 @@ def steps_of(network: WaveNet, state: WaveNetState, compiled: bool | None = None
     if compiled is None:
         weight = network.output.weight
         fits = weight.dtype == torch.float32 and weight.device.type == "cpu"
-        compiled = fits and torch.get_num_threads() <= MOST_THREADS and _numba_is_there()
+        compiled = fits and loops_pay()
     if compiled:
         from anytime.networks.wavenet_compiled import CompiledSteps  # numba takes half a second to import
 
@@ -172,8 +169,3 @@ def _onward(layer: GatedLayer) -> Tensor:
     """What leads from h and a channel of ones to the next layer, (D + 1, C): h is here twice what it should be."""
     assert layer.residual is not None and layer.residual_bias is not None
     return torch.cat([layer.residual / 2, layer.residual_bias[None]])
-
-
-@cache
-def _numba_is_there() -> bool:
-    return find_spec("numba") is not None

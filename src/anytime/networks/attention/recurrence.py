@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -76,21 +76,125 @@ def add(width: int, state: Array, left: Array, right: Array, weights: Array, out
 def go_on(
     plain: bool, width: int, state: Array, speed: Array, left: Array, right: Array, scale: Any, weights: Array, out: Array
 ) -> None:
-    """One step of either."""
+    """One of the two; `plain` is a constant of who calls, for a branch inside a loop would cost more than the loop."""
     if plain:
         add(width, state, left, right, weights, out)
     else:
         move(width, state, speed, left, right, scale, weights, out)
 
 
-@cache
-def walks(width: int, plain: bool) -> tuple[Callable[..., None], Callable[..., None]]:
-    """The walk along sequences and the walk for their gradients, for heads of that width D.
+@inlined
+def step(
+    plain: bool,
+    width: int,
+    state: Array,
+    speed: Array,
+    keys: Array,
+    query: Array,
+    key: Array,
+    value: Array,
+    scale: Any,
+    epsilon: Any,
+    out: Array,
+) -> Any:
+    """One position of one head: S, P and Z go on in place, and out = q^T S / z; gives z = q . Z + epsilon.
 
     Args:
-        width: D.
         plain: without momentum, mu = 0 and gamma = 1.
+        width: D.
+        state: S, (D D,).
+        speed: P, (D D,); not looked at without momentum.
+        keys: Z, (D,).
+        query: phi(q), (D,).
+        key: phi(k), (D,).
+        value: (D,).
+        scale: (mu, gamma).
+        epsilon: added to the mass.
+        out: (D,).
     """
+    mass = epsilon
+    for i in range(width):
+        keys[i] += key[i]
+        mass += query[i] * keys[i]
+    go_on(plain, width, state, speed, key, value, scale, query, out)
+    share = 1 / mass
+    for i in range(width):
+        out[i] *= share
+    return mass
+
+
+class Work(NamedTuple):
+    """What a walk back needs, for all heads.
+
+    Attributes:
+        states: S turned, then R; (H, D D).
+        speeds: of these.
+        others: R turned.
+        velocities: of these.
+        sums: of keys, then of the gradients of the mass times queries, (H, D).
+        slopes: dn, (T, H, D).
+        shares: dz, (T, H).
+    """
+
+    states: Array
+    speeds: Array
+    others: Array
+    velocities: Array
+    sums: Array
+    slopes: Array
+    shares: Array
+
+
+@inlined
+def forth(
+    plain: bool,
+    width: int,
+    k: Array,
+    v: Array,
+    scale: Any,
+    first: int,
+    last: int,
+    out: Array,
+    mass: Array,
+    g: Array,
+    work: Work,
+    dq: Array,
+) -> None:
+    """Gradients dq (T, H, D) of one sequence, and dn and dz: S from the beginning, turned, so that its rows are added up."""
+    work.states[:], work.speeds[:], work.sums[:] = 0, 0, 0
+    for t in range(len(k)):
+        for h in range(first, last):
+            slope, gradient, output, key, row, seen = work.slopes[t, h], g[t, h], out[t, h], k[t, h], dq[t, h], work.sums[h]
+            share, inverse = 0 * scale[0], 1 / mass[t, h]
+            for i in range(width):
+                slope[i] = gradient[i] * inverse
+                share -= slope[i] * output[i]
+            go_on(plain, width, work.states[h], work.speeds[h], v[t, h], key, scale, slope, row)
+            work.shares[t, h] = share
+            for i in range(width):
+                seen[i] += key[i]
+                row[i] += share * seen[i]
+
+
+@inlined
+def back(
+    plain: bool, width: int, q: Array, k: Array, v: Array, scale: Any, first: int, last: int, work: Work, dk: Array, dv: Array
+) -> None:
+    """Gradients dk and dv (T, H, D) of one sequence, after `forth`: R from the end, and R turned."""
+    work.states[:], work.speeds[:], work.others[:], work.velocities[:], work.sums[:] = 0, 0, 0, 0, 0
+    for t in range(len(q) - 1, -1, -1):
+        for h in range(first, last):
+            query, slope, row, seen, share = q[t, h], work.slopes[t, h], dk[t, h], work.sums[h], work.shares[t, h]
+            go_on(plain, width, work.states[h], work.speeds[h], query, slope, scale, k[t, h], dv[t, h])
+            go_on(plain, width, work.others[h], work.velocities[h], slope, query, scale, v[t, h], row)
+            for i in range(width):
+                seen[i] += share * query[i]
+                row[i] += seen[i]
+
+
+@cache
+def walks(width: int, plain: bool) -> tuple[Callable[..., None], Callable[..., None]]:
+    """The walk along sequences and the walk for their gradients; `width` and `plain` are as for `step`."""
     size = width * width
 
     @compiled
@@ -100,23 +204,14 @@ def walks(width: int, plain: bool) -> tuple[Callable[..., None], Callable[..., N
         A position's heads are done together, for memory is fast only when it is read in order.
         """
         batch, length, heads = mass.shape
-        states, speeds, keys = (
-            np.empty((heads, size), q.dtype),
-            np.empty((heads, size), q.dtype),
-            np.empty((heads, width), q.dtype),
-        )
+        states, speeds = np.empty((heads, size), q.dtype), np.empty((heads, size), q.dtype)
+        keys = np.empty((heads, width), q.dtype)
         for b in range(batch):
             states[:], speeds[:], keys[:] = 0, 0, 0
             for t in range(length):
                 for h in range(first, last):
-                    query, key, row, seen, total = q[b, t, h], k[b, t, h], out[b, t, h], keys[h], epsilon
-                    for i in range(width):
-                        seen[i] += key[i]
-                        total += query[i] * seen[i]
-                    go_on(plain, width, states[h], speeds[h], key, v[b, t, h], scale, query, row)
-                    mass[b, t, h], share = total, 1 / total
-                    for i in range(width):
-                        row[i] *= share
+                    query, key, value, row = q[b, t, h], k[b, t, h], v[b, t, h], out[b, t, h]
+                    mass[b, t, h] = step(plain, width, states[h], speeds[h], keys[h], query, key, value, scale, epsilon, row)
 
     @compiled
     def backwards(
@@ -135,35 +230,12 @@ def walks(width: int, plain: bool) -> tuple[Callable[..., None], Callable[..., N
     ) -> None:
         """Gradients (B, T, H, D) of those heads, given g, that of `out`."""
         batch, length, heads = mass.shape
-        slopes, shares = np.empty(q.shape[1:], q.dtype), np.empty((length, heads), q.dtype)
-        states, speeds, sums = (
-            np.empty((heads, size), q.dtype),
-            np.empty((heads, size), q.dtype),
-            np.empty((heads, width), q.dtype),
-        )
+        states, speeds = np.empty((heads, size), q.dtype), np.empty((heads, size), q.dtype)
         others, velocities = np.empty((heads, size), q.dtype), np.empty((heads, size), q.dtype)
+        sums, slopes = np.empty((heads, width), q.dtype), np.empty((length, heads, width), q.dtype)
+        work = Work(states, speeds, others, velocities, sums, slopes, np.empty((length, heads), q.dtype))
         for b in range(batch):
-            states[:], speeds[:], sums[:] = 0, 0, 0
-            for t in range(length):  # S from the beginning, turned, so that its rows are added up
-                for h in range(first, last):
-                    slope, gradient, output, row, seen = slopes[t, h], g[b, t, h], out[b, t, h], dq[b, t, h], sums[h]
-                    share, inverse, key = 0 * scale[0], 1 / mass[b, t, h], k[b, t, h]
-                    for i in range(width):
-                        slope[i] = gradient[i] * inverse
-                        share -= slope[i] * output[i]
-                    go_on(plain, width, states[h], speeds[h], v[b, t, h], key, scale, slope, row)
-                    shares[t, h] = share
-                    for i in range(width):
-                        seen[i] += key[i]
-                        row[i] += share * seen[i]
-            states[:], speeds[:], sums[:], others[:], velocities[:] = 0, 0, 0, 0, 0
-            for t in range(length - 1, -1, -1):  # R from the end, and R turned
-                for h in range(first, last):
-                    query, slope, row, seen, share = q[b, t, h], slopes[t, h], dk[b, t, h], sums[h], shares[t, h]
-                    go_on(plain, width, states[h], speeds[h], query, slope, scale, k[b, t, h], dv[b, t, h])
-                    go_on(plain, width, others[h], velocities[h], slope, query, scale, v[b, t, h], row)
-                    for i in range(width):
-                        seen[i] += share * query[i]
-                        row[i] += seen[i]
+            forth(plain, width, k[b], v[b], scale, first, last, out[b], mass[b], g[b], work, dq[b])
+            back(plain, width, q[b], k[b], v[b], scale, first, last, work, dk[b], dv[b])
 
     return forwards, backwards

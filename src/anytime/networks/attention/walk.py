@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-MOST_THREADS = 4  # beyond this, and on sequences shorter than that, torch's own operations are not slower
-SHORTEST = 32
+from anytime.optional import MOST_THREADS, loops_pay
+
+SHORTEST = 32  # on sequences shorter than that torch's own operations are not slower
 
 
 def walkable(x: Tensor) -> bool:
     """Whether `walk` is there and pays for (B, T, ...) inputs. Compilers and function transforms get torch's own operations."""
     traced = torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None
     here = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64, torch.bfloat16) and not traced
-    return here and x.shape[1] >= SHORTEST and torch.get_num_threads() <= MOST_THREADS and _numba_is_there()
+    return here and x.shape[1] >= SHORTEST and loops_pay()
 
 
 def walk(query: Tensor, key: Tensor, value: Tensor, heads: int, mu: float, gamma: float, epsilon: float) -> Tensor:
@@ -93,11 +93,6 @@ def _shared(count: int, work: Any) -> None:
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(MOST_THREADS)
-
-
-@cache
-def _numba_is_there() -> bool:
-    return find_spec("numba") is not None
 
 
 def _walks(width: int, scale: tuple[Any, Any]) -> Any:

@@ -14,8 +14,6 @@ gradients, dropout, half precision, other devices, attentions that they do not k
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -26,8 +24,7 @@ from anytime.networks.engine.eager import ATTENTIONS, EagerProgram
 from anytime.networks.engine.program import Program
 from anytime.networks.sequence import SequenceModel
 from anytime.networks.transformer import CausalTransformer, TransformerState
-
-MOST_THREADS = 4  # the compiled loops run on one; beyond this torch's own attention, which takes all, is not slower
+from anytime.optional import loops_pay, numba_is_there
 
 
 @dataclass
@@ -88,8 +85,7 @@ class Engine:
         return single and not torch.is_grad_enabled() and not self.model.training and self.known
 
     def _program(self, state: EngineState) -> Program:
-        wanted = self.compiled if self.compiled is not None else torch.get_num_threads() <= MOST_THREADS
-        if wanted and _numba_is_there():
+        if loops_pay() if self.compiled is None else self.compiled and numba_is_there():
             from anytime.networks.engine.compiled import CompiledProgram, compilable  # it takes half a second to import
 
             if compilable(self.model):
@@ -100,8 +96,3 @@ class Engine:
 def fast(model: SequenceModel[Any]) -> SequenceModel[Any]:
     """The fastest form of a sequence model: an engine where there is one, else the model itself."""
     return Engine(model) if isinstance(model, CausalTransformer) else model
-
-
-@cache
-def _numba_is_there() -> bool:
-    return find_spec("numba") is not None

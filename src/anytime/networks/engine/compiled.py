@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,14 @@ from anytime.networks.connection import Momentum, Plain
 from anytime.networks.engine import kernels, layers
 from anytime.networks.engine.layers import COLUMNS, Buffers, Rates, Shape
 from anytime.networks.engine.products import product, sgemm_address
-from anytime.networks.engine.program import MANY_ROWS, Program, turned
+from anytime.networks.engine.program import Program, are_many, turned
 from anytime.networks.transformer import CausalTransformer, TransformerState
 
 ACTIVATIONS: dict[type, int] = {nn.GELU: kernels.GELU, nn.ReLU: kernels.RELU, nn.SiLU: kernels.SILU}
 LAYERS: dict[type, Callable[[int], Callable[..., None]]] = {
     SoftmaxAttention: layers.softmax_layers,
-    LinearAttention: layers.linear_layers,
-    MomentumAttention: layers.momentum_layers,
+    LinearAttention: partial(layers.recurrent_layers, plain=True),
+    MomentumAttention: partial(layers.recurrent_layers, plain=False),
 }
 FEATURES: dict[Any, int] = {elu_plus_one: kernels.ELU, relu_plus: kernels.RELU_PLUS, exponential: kernels.EXP}
 
@@ -53,8 +54,8 @@ class CompiledProgram(Program):
         self.held: list[Tensor] = []  # what the addresses of the plan belong to
         rows = [self._row(block, memory) for block, memory in zip(self.blocks, state.memories, strict=True)]
         self.plan = np.array([*rows, self._addresses(8 * [None] + [model.norm.weight, model.norm.bias])])
-        self.rates, self.shape = _rates(self.blocks[0], attention), _shape(self.blocks[0], attention, batch, model.length, hidden)
-        self.run = _layers(attention)
+        self.rates, self.shape = _rates(self.blocks[0], attention), _shape(self.blocks[0], attention, batch, model.length)
+        self.run = LAYERS[type(attention)](attention.head_width)
         self.last = turned(model.output.weight, batch) if isinstance(model.output, nn.Linear) else None
 
     def _through(self, position: int) -> Tensor:
@@ -99,19 +100,14 @@ def _memories(memory: Any) -> list[Tensor]:
     return [memory.keys_values, memory.keys]
 
 
-def _shape(block: Block, attention: Any, batch: int, length: int, hidden: int) -> Shape:
+def _shape(block: Block, attention: Any, batch: int, length: int) -> Shape:
     features = 0 if isinstance(attention, SoftmaxAttention) else FEATURES[attention.features]
     activation = ACTIVATIONS[type(block.feed_forward[1])]
-    is_turned, heads = int(batch >= MANY_ROWS), attention.heads
-    return Shape(sgemm_address(), is_turned, batch, heads, length, hidden, int(block.before), activation, features)
+    heads, before = attention.heads, int(block.before)
+    return Shape(sgemm_address(), int(are_many(batch)), batch, heads, length, before, activation, features)
 
 
 def _rates(block: Block, attention: Any) -> Rates:
     mu, step_size = (block.connection.mu, block.connection.step_size) if type(block.connection) is Momentum else (0.0, 1.0)
     attention_mu, gamma = (attention.mu, attention.gamma) if isinstance(attention, MomentumAttention) else (0.0, 1.0)
     return Rates(block.attention_norm.eps, float(mu), float(step_size), EPSILON, float(attention_mu), float(gamma))
-
-
-def _layers(attention: nn.Module) -> Callable[..., None]:
-    assert isinstance(attention, SoftmaxAttention | LinearAttention | MomentumAttention)
-    return LAYERS[type(attention)](attention.head_width)

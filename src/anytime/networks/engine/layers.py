@@ -1,14 +1,14 @@
 """All layers of a transformer on one position, in one compiled call, however many they are.
 
-What a layer needs lies where torch has it, and the call is given the addresses: `Plan`. A function is compiled for each attention
-and each width of the heads.
+What a layer needs lies where torch has it, and the call is given the addresses, a row for each layer. A function is compiled for
+each attention and each width of the heads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from anytime.compiled import Array, compiled, inlined
 from anytime.networks.engine import loops
@@ -32,7 +32,6 @@ class Shape(NamedTuple):
         rows: B.
         heads: H.
         length: of the caches.
-        hidden: channels of the feed-forward layers.
         before: whether norms come before the branches.
         activation: see `kernels.activate`.
         features: see `kernels.map_features`.
@@ -43,7 +42,6 @@ class Shape(NamedTuple):
     rows: int
     heads: int
     length: int
-    hidden: int
     before: int
     activation: int
     features: int
@@ -131,7 +129,14 @@ def finish(shape: Shape, rates: Rates, buffers: Buffers, last: Array) -> None:
         normalise(buffers.x, vector(last[NORM], width), vector(last[NORM_BIAS], width), rates.norm, buffers.h)
 
 
-# Three functions and not one with a branch: what a branch leaves out would be compiled all the same, for some seconds each.
+@inlined
+def by_head(shape: Shape, width: int, buffers: Buffers) -> Any:
+    """Queries, keys and values (B, 3, H, D / H), and where the heads put out (B, H, D / H)."""
+    heads = buffers.qkv.reshape((shape.rows, 3, shape.heads, width))
+    return heads, buffers.a.reshape((shape.rows, shape.heads, width))
+
+
+# Two functions and not one with a branch: what a branch leaves out would be compiled all the same, for some seconds.
 
 
 @cache
@@ -142,7 +147,7 @@ def softmax_layers(width: int) -> Callable[..., None]:
     def run(shape: Shape, rates: Rates, buffers: Buffers, plan: Array, position: int) -> None:
         """From the stream `buffers.x` to its last norm in `buffers.h`; a row of `plan` for each layer and one for that norm."""
         cached = shape.rows, shape.length, shape.heads, width
-        qkv, out = buffers.qkv.reshape((shape.rows, 3, shape.heads, width)), buffers.a.reshape((shape.rows, shape.heads, width))
+        qkv, out = by_head(shape, width, buffers)
         begin(shape, rates, buffers, plan[0])
         for index in range(len(plan) - 1):
             layer = plan[index]
@@ -156,41 +161,21 @@ def softmax_layers(width: int) -> Callable[..., None]:
 
 
 @cache
-def linear_layers(width: int) -> Callable[..., None]:
-    """For linear attention."""
+def recurrent_layers(width: int, plain: bool) -> Callable[..., None]:
+    """For linear attention, which is `plain`, or momentum attention."""
 
     @compiled
     def run(shape: Shape, rates: Rates, buffers: Buffers, plan: Array, position: int) -> None:
-        """As for softmax attention."""
-        state = shape.rows, shape.heads, width, width
+        """As for softmax attention. Where there is no speed, its address is nought and nobody goes there."""
+        state, mass, scale = (shape.rows, shape.heads, width * width), F(rates.mass), (F(rates.attention_mu), F(rates.gamma))
+        qkv, out = by_head(shape, width, buffers)
         begin(shape, rates, buffers, plan[0])
         for index in range(len(plan) - 1):
             layer = plan[index]
             project(shape, buffers, layer)
-            sums, mass = block(layer[FIRST_MEMORY], state), block(layer[SECOND_MEMORY], state[:3])
-            loops.linear(width, buffers.qkv, sums, mass, shape.features, rates.mass, buffers.a)
-            conclude(shape, rates, buffers, layer, plan[index + 1])
-        finish(shape, rates, buffers, plan[-1])
-
-    return run
-
-
-@cache
-def momentum_layers(width: int) -> Callable[..., None]:
-    """For momentum attention."""
-
-    @compiled
-    def run(shape: Shape, rates: Rates, buffers: Buffers, plan: Array, position: int) -> None:
-        """As for softmax attention."""
-        state = shape.rows, shape.heads, width, width
-        mu, gamma = rates.attention_mu, rates.gamma
-        begin(shape, rates, buffers, plan[0])
-        for index in range(len(plan) - 1):
-            layer = plan[index]
-            project(shape, buffers, layer)
-            sums, mass = block(layer[FIRST_MEMORY], state), block(layer[SECOND_MEMORY], state[:3])
+            sums, keys = block(layer[FIRST_MEMORY], state), block(layer[SECOND_MEMORY], (shape.rows, shape.heads, width))
             speed = block(layer[THIRD_MEMORY], state)
-            loops.momentum(width, buffers.qkv, sums, mass, speed, mu, gamma, shape.features, rates.mass, buffers.a)
+            loops.recurrent(plain, width, qkv, sums, keys, speed, scale, shape.features, mass, out)
             conclude(shape, rates, buffers, layer, plan[index + 1])
         finish(shape, rates, buffers, plan[-1])
 

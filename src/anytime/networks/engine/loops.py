@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from anytime.compiled import Array, inlined
+from anytime.networks.attention.recurrence import step
 from anytime.networks.engine.kernels import F, exp, map_features
 
 
@@ -70,56 +71,25 @@ def weigh(scores: Array, position: int) -> None:
 
 
 @inlined
-def prepare(width: int, qkv: Array, mass: Array, r: int, h: int, features: int, epsilon: Any) -> Any:
-    """phi(q) and phi(k) in place, Z = Z + phi(k); phi(q) . Z + epsilon."""
-    heads = mass.shape[1]
-    map_features(qkv[r, h * width : (h + 1) * width], features)
-    map_features(qkv[r, (heads + h) * width : (heads + h + 1) * width], features)
-    total = F(epsilon)
-    for i in range(width):
-        mass[r, h, i] += qkv[r, (heads + h) * width + i]
-        total += qkv[r, h * width + i] * mass[r, h, i]
-    return total
-
-
-@inlined
-def linear(width: int, qkv: Array, sums: Array, mass: Array, features: int, epsilon: Any, out: Array) -> None:
-    """S = S + k v^T, o = q^T S / (q . Z + epsilon): qkv (R, 3 H D), S (R, H, D, D), Z (R, H, D), out (R, H D)."""
-    value, output = np.empty(width, np.float32), np.empty(width, np.float32)
-    rows, heads = mass.shape[:2]
-    for r in range(rows):
-        for h in range(heads):
-            total = prepare(width, qkv, mass, r, h, features, epsilon)
-            for j in range(width):
-                value[j], output[j] = qkv[r, (2 * heads + h) * width + j], F(0)
-            for i in range(width):
-                query, key = qkv[r, h * width + i], qkv[r, (heads + h) * width + i]
-                for j in range(width):
-                    entry = sums[r, h, i, j] + key * value[j]
-                    sums[r, h, i, j] = entry
-                    output[j] += query * entry
-            for j in range(width):
-                out[r, h * width + j] = output[j] / total
-
-
-@inlined
-def momentum(
-    width: int, qkv: Array, sums: Array, mass: Array, speed: Array, mu: Any, gamma: Any, features: int, epsilon: Any, out: Array
+def recurrent(
+    plain: bool,
+    width: int,
+    qkv: Array,
+    sums: Array,
+    mass: Array,
+    speed: Array,
+    scale: Any,
+    features: int,
+    epsilon: Any,
+    out: Array,
 ) -> None:
-    """P = mu P - gamma k v^T, S = S - P, o as for `linear`; P is of the shape of S."""
-    value, output = np.empty(width, np.float32), np.empty(width, np.float32)
-    rows, heads = mass.shape[:2]
-    for r in range(rows):
-        for h in range(heads):
-            total = prepare(width, qkv, mass, r, h, features, epsilon)
-            for j in range(width):
-                value[j], output[j] = qkv[r, (2 * heads + h) * width + j], F(0)
-            for i in range(width):
-                query, key = qkv[r, h * width + i], F(gamma) * qkv[r, (heads + h) * width + i]
-                for j in range(width):
-                    moved = F(mu) * speed[r, h, i, j] - key * value[j]
-                    entry = sums[r, h, i, j] - moved
-                    speed[r, h, i, j], sums[r, h, i, j] = moved, entry
-                    output[j] += query * entry
-            for j in range(width):
-                out[r, h * width + j] = output[j] / total
+    """One position of linear or momentum attention: qkv (R, 3, H, D), S and P (R, H, D D), Z (R, H, D), out (R, H, D).
+
+    What the arguments mean is said in `recurrence.step`.
+    """
+    for r in range(len(qkv)):
+        for h in range(qkv.shape[2]):
+            query, key = qkv[r, 0, h], qkv[r, 1, h]
+            map_features(query, features)
+            map_features(key, features)
+            step(plain, width, sums[r, h], speed[r, h], mass[r, h], query, key, qkv[r, 2, h], scale, epsilon, out[r, h])

@@ -75,10 +75,15 @@ class Program(ABC):
         return torch.nn.functional.linear(hidden, output.weight, output.bias)
 
 
+def are_many(batch: int) -> bool:
+    """Whether weights are turned for so many rows."""
+    return batch >= MANY_ROWS
+
+
 def turned(weight: Tensor, batch: int) -> Tensor:
     """The transpose of a weight (N, K): for few rows a view; for many a copy, whose product is up to 1.6 times as fast."""
-    view = weight.detach().t()
-    return view.contiguous() if batch >= MANY_ROWS else view
+    view = weight.detach().contiguous().t()
+    return view.contiguous() if are_many(batch) else view
 
 
 def _places(model: CausalTransformer) -> Tensor:
