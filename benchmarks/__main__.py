@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.report import FOLDER, write
 
 ALL = (
-    *("start", "preview", "budget", "deadline", "attention", "wavenet", "decode", "vqvae"),
-    *("scaling", "footprint", "throughput"),
+    *("start", "preview", "budget", "deadline", "attention", "wavenet", "wavenet_training"),
+    *("decode", "vqvae", "scaling", "footprint", "throughput"),
 )
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from anytime.errors import AnytimeError
 from anytime.networks.gated import GatedLayer
+from anytime.networks.gated_stack import skips, stackable
 from anytime.networks.labels import hide_some, label_rows
 from anytime.networks.ring import WaveNetState
 from anytime.networks.wavenet_config import WaveNetConfig, check_shape, lags_of
@@ -90,7 +91,8 @@ class WaveNet(nn.Module):
         if labels is not None and self.training:
             labels = hide_some(labels, self.config.label_dropout)
         rows = label_rows(labels, len(tokens), self.classes, self.device)
-        _, skip = self.through(self.embedded(tokens[:, :-1]), rows, self.told(local, self.lead))
+        x, told = self.embedded(tokens[:, :-1]), self.told(local, self.lead)
+        skip = skips(self, x, rows) if stackable(self, x, told) else self.through(x, rows, told)[1]
         parameters = self.read_out(skip).transpose(0, 1)
         if self.first is not None:
             parameters = torch.cat([self.first[rows.flatten()][:, None], parameters], dim=1)
