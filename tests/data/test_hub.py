@@ -1,4 +1,4 @@
-"""Sets of the Hugging Face Hub, with a small stand-in for the package `datasets` that has the few names that are used of it."""
+"""Images and sounds of the Hugging Face Hub, with a small stand-in for the package `datasets` that has the names we use."""
 
 import io
 import sys
@@ -6,10 +6,12 @@ import types
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from PIL import Image as Pillow
 
-from anytime.data import open_images
+from anytime.data import SeriesDataConfig, open_images, open_series
+from anytime.data.series_sets import open_sounds
 from anytime.data.sets import SPLITS
 from anytime.errors import AnytimeError
 
@@ -17,6 +19,10 @@ from anytime.errors import AnytimeError
 class Image:
     def __init__(self, decode=True):
         self.decode = decode
+
+
+class Audio(Image):
+    pass
 
 
 class ClassLabel:
@@ -39,7 +45,7 @@ class Dataset:
     def __getitem__(self, key):
         if isinstance(key, str):
             return self.columns[key]
-        assert not self.features["picture"].decode, "pictures are decoded by the caller"
+        assert not any(getattr(self.features[name], "decode", False) for name in ("picture", "sound") if name in self.features)
         return {name: values[key] for name, values in self.columns.items()}
 
     def select(self, rows):
@@ -78,7 +84,7 @@ def hub(monkeypatch):
         return sets[name, config]
 
     module = types.ModuleType("datasets")
-    module.Image = Image
+    module.Image, module.Audio = Image, Audio
     module.get_dataset_split_names = lambda name, config=None: list(find(name, config))
     module.load_dataset = lambda name, config=None, split=None: find(name, config)[split]
     monkeypatch.setitem(sys.modules, "datasets", module)
@@ -165,3 +171,53 @@ def test_without_the_package_one_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(AnytimeError, match=r"package datasets, which is not installed.*pip install datasets"):
         open_images("hf:mnist", "train")
+
+
+def sound(level, rate=8000, suffix="WAV"):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.full(rate // 10, level / 128, np.float32), rate, format=suffix)
+    return {"bytes": buffer.getvalue(), "path": None}
+
+
+def spoken(levels, **options):
+    columns = {"sound": [sound(level, **options) for level in levels], "word": [each % 2 for each in levels]}
+    return Dataset(columns, {"sound": Audio(), "word": ClassLabel()})
+
+
+def heard(sounds):
+    return (128 * torch.cat(list(sounds.chunks(3)))[:, 400]).round().int().tolist()
+
+
+@pytest.mark.parametrize("suffix", ["WAV", "FLAC"])
+def test_sounds_are_opened_by_splits_as_pictures_are(hub, suffix):
+    hub["someone/words", None] = {"train": spoken(range(50), suffix=suffix), "test": spoken(range(60, 64), suffix=suffix)}
+    config = SeriesDataConfig("hf:someone/words", length=1000)
+    streamed, whole = ({split: opened(config, split) for split in SPLITS} for opened in (open_sounds, open_series))
+    found = {split: heard(sounds) for split, sounds in streamed.items()}
+    assert sorted(found["train"] + found["validation"]) == list(range(50)) and found["test"] == list(range(60, 64))
+    assert len(found["validation"]) == 5
+    for split, sounds in whole.items():
+        assert heard(sounds) == found[split] and sounds.classes == ("ant", "bee") and sounds.rate == 8000
+        assert sounds.labels.tolist() == streamed[split].labels.tolist() == [level % 2 for level in found[split]]
+        assert sounds.scored.sum(1).tolist() == [800] * len(sounds)  # silence that was added is not scored
+    assert heard(streamed["test"].subset([2, 0])) == [62, 60]
+
+
+def test_sounds_of_another_rate_are_resampled(hub):
+    hub["words", None] = {"train": spoken([64] * 20, rate=16000), "test": spoken([64], rate=16000)}
+    config = SeriesDataConfig("hf:words", validation=7)
+    assert [len(open_series(config, split)) for split in SPLITS] == [13, 7, 1]
+    assert heard(open_series(config, "test")) == [64]
+
+
+def test_a_broken_sound_is_named_with_its_row_and_pictures_are_no_sounds(hub):
+    broken = spoken(range(20))
+    broken.columns["sound"][3] = {"bytes": b"not a sound", "path": None}
+    hub["words", None] = {"train": spoken(range(20)), "test": broken}
+    with pytest.raises(AnytimeError, match="hf:words/3 cannot be read as sound"):
+        open_series(SeriesDataConfig("hf:words"), "test")
+    with pytest.raises(AnytimeError, match=r"hf:words has no column of images, only sound \(Audio\), word \(ClassLabel\)"):
+        open_images("hf:words", "train")
+    hub["insects", None] = {"train": part(range(20))}
+    with pytest.raises(AnytimeError, match="hf:insects has no column of sounds"):
+        open_series(SeriesDataConfig("hf:insects"), "train")

@@ -126,7 +126,7 @@ def test_names_are_kept_to_the_byte():
 
 def test_a_picture_that_vanished_or_changed_is_named(pictures):
     images = open_images(str(pictures), "train", streamed=True)
-    path = images.pictures.store.picture(5)[0]
+    path = images.pictures.store.read(5)[0]
     Image.new("RGB", (9, 6)).save(path)
     with pytest.raises(AnytimeError, match=rf"{path.name} is 9×6 pixels but .*png is 8×6.*--data\.size"):
         images.first(10)
@@ -140,7 +140,7 @@ def test_a_gray_picture_that_became_colour_is_named(tmp_path):
         Image.new("L", (4, 4), number).save(tmp_path / f"{number}.png")
     images = open_images(str(tmp_path), "train", streamed=True)
     assert images.shape == (1, 4, 4)
-    path = images.pictures.store.picture(3)[0]
+    path = images.pictures.store.read(3)[0]
     Image.new("RGB", (4, 4)).save(path)
     with pytest.raises(AnytimeError, match=f"{path.name} is in colour"):
         images.first(5)

@@ -65,5 +65,5 @@ def open_listing(
 
 def _size_of_first(store: Store) -> tuple[int, int]:
     """The height and width of the first picture."""
-    _, (width, height) = read_header(*store.picture(0))
+    _, (width, height) = read_header(*store.read(0))
     return height, width

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anytime.data.fourier import FourierConfig, load_fourier
-from anytime.data.sets import SPLITS, folder_of
+from anytime.data.sets import HUB, SPLITS, folder_of
 from anytime.data.speech import SpeechConfig, load_fsdd
 from anytime.data.table import TableConfig, load_table
 from anytime.data.table_read import SUFFIXES
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from anytime.data.series import SeriesSet
     from anytime.data.streamed_sounds import StreamedSounds
 
-KNOWN = ("fourier", "fsdd", "vctk", "PATH.csv", "PATH.parquet", "folder:PATH")
+KNOWN = ("fourier", "fsdd", "vctk", "PATH.csv", "PATH.parquet", "folder:PATH", "hf:NAME")
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,12 @@ class SeriesDataConfig:
     """Which series to train on. A section that does not belong to the data set is not looked at.
 
     Attributes:
-        name: "fourier", "fsdd", "vctk", the path of a .csv or .parquet table, or a folder of sounds as "folder:PATH" or its path.
+        name: "fourier", "fsdd", "vctk", the path of a .csv or .parquet table, a folder of sounds as "folder:PATH" or its path,
+            or sounds on the Hugging Face Hub as "hf:NAME".
         root: where data sets lie, before $ANYTIME_DATA and the user cache are looked at.
         length: values of a series; None for the data set's own: `fourier.samples`, one second of sound, or 256 steps of a table.
-        validation: how many are validation: curves, sounds of a folder, time steps of each series of a table, or in fsdd the
-            recordings of each digit by each speaker (of vctk it is two speakers); None for the data set's own number.
+        validation: how many are validation: curves, sounds of a folder or of the Hub, time steps of each series of a table, or in
+            fsdd the recordings of each digit by each speaker (of vctk it is two speakers); None for the data set's own number.
         fourier: the curves.
         table: the columns of a table and its windows.
         speech: how sounds become rows.
@@ -72,7 +73,7 @@ def open_series(config: SeriesDataConfig, split: str) -> SeriesSet:
         return load_fourier(split, config.fourier, length, validation)
     if name == "fsdd":
         return load_fsdd(split, config.root, config.speech, length, validation)
-    if name == "vctk":
+    if _is_streamed(name):
         return _streamed(config, split).whole()
     folder = folder_of(name)
     if folder is not None:
@@ -90,10 +91,19 @@ def open_sounds(config: SeriesDataConfig, split: str) -> SeriesSet | StreamedSou
     Raises:
         AnytimeError: as for `open_series`.
     """
-    return _streamed(config, split) if config.name == "vctk" else open_series(config, split)
+    return _streamed(config, split) if _is_streamed(config.name) else open_series(config, split)
+
+
+def _is_streamed(name: str) -> bool:
+    """Whether it may be larger than the memory."""
+    return name == "vctk" or name.startswith(HUB)
 
 
 def _streamed(config: SeriesDataConfig, split: str) -> StreamedSounds:
+    if config.name.startswith(HUB):
+        from anytime.data.hub import stream_hub
+
+        return stream_hub(config.name.removeprefix(HUB), _known(split), config.speech, config.length, config.validation)
     from anytime.data.vctk import stream_vctk
 
     if config.validation is not None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from anytime.data.series import SeriesSet
 
+PLACES = "recordings", "recordings.zip", "v1.0.10.zip"  # the last as it is fetched
 CLASSES = tuple("0123456789")
 NAME = re.compile(r"([0-9])_([^_]+)_([0-9]+)")
 TEST = 5  # recordings of each digit by each speaker: numbers 0 to 4 in the published split
@@ -91,8 +92,7 @@ def load_fsdd(
 
     Args:
         split: "train", "validation" or "test".
-        root: the folder to look in before `$ANYTIME_DATA` and the cache, for the folder fsdd/recordings/ or
-            fsdd/recordings.zip.
+        root: the folder to look in before `$ANYTIME_DATA` and the cache, for one of the `PLACES` in the folder fsdd.
         config: how sounds become rows.
         length: samples of a row; one second if None.
         validation: how many recordings of each digit by each speaker are validation; 5 if None.
@@ -110,7 +110,7 @@ def load_fsdd(
     config = config or SpeechConfig()
     if validation is not None and config.held_out == "speakers":
         raise AnytimeError("Validation of fsdd is one speaker, so its size cannot be chosen", "Leave data.validation out")
-    place = find_any("fsdd", ("recordings", "recordings.zip"), root)
+    place = find_any("fsdd", PLACES, root)
     held = VALIDATION if validation is None else validation
     chosen = [each for each in sorted(_recordings(place)) if _split_of(each, config, held) == split]
     if not chosen:

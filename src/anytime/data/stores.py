@@ -1,4 +1,4 @@
-"""Where many pictures lie, in a folder or in a zip archive, and how one of them is read without the others.
+"""Where many pictures or sounds lie, in a folder or in a zip archive, and how one of them is read without the others.
 
 A store is small and holds no open file, so that every process that makes batches can have its own copy of it.
 """
@@ -25,12 +25,12 @@ ENCRYPTED = 1  # bit of the flags
 
 
 class Store(Protocol):
-    """Pictures by row number."""
+    """Pictures or sounds by row number."""
 
     def __len__(self) -> int: ...
 
-    def picture(self, row: int) -> tuple[Path, bytes | None]:
-        """What an error calls a picture, its path or ARCHIVE/MEMBER; and its bytes, None if the path is a file's."""
+    def read(self, row: int) -> tuple[Path, bytes | None]:
+        """What an error calls it, its path or ARCHIVE/MEMBER; and its bytes, None if the path is a file's."""
 
     def subset(self, rows: Sequence[int]) -> Store:
         """The store of these rows only, in this order."""
@@ -50,8 +50,8 @@ class FolderStore:
     def __len__(self) -> int:
         return len(self.names)
 
-    def picture(self, row: int) -> tuple[Path, None]:
-        """The path of a picture."""
+    def read(self, row: int) -> tuple[Path, None]:
+        """The path of a file."""
         return self.folder / self.names[row], None
 
     def subset(self, rows: Sequence[int]) -> FolderStore:
@@ -80,7 +80,7 @@ class ZipStore:
     def __len__(self) -> int:
         return len(self.names)
 
-    def picture(self, row: int) -> tuple[Path, bytes]:
+    def read(self, row: int) -> tuple[Path, bytes]:
         """ARCHIVE/MEMBER and the bytes of a picture.
 
         Raises:

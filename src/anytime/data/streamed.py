@@ -43,12 +43,12 @@ class Pictures:
         Raises:
             AnytimeError: the file is missing, corrupt, over Pillow's limit of pixels, or of another size.
         """
-        path, content = self.store.picture(row)
+        path, content = self.store.read(row)
         if self.gray and not read_header(path, content)[0]:
             raise AnytimeError(f"{path} is in colour, unlike the pictures before it", "Convert it to grayscale, or the others")
         image = decode(path, self.gray, self.width if self.fit else None, self.fit or "crop", content)
         if image.shape[1:] != (self.height, self.width):
-            found, (first, _) = f"{image.shape[2]}×{image.shape[1]}", self.store.picture(0)
+            found, (first, _) = f"{image.shape[2]}×{image.shape[1]}", self.store.read(0)
             raise AnytimeError(
                 f"{path} is {found} pixels but {first} is {self.width}×{self.height}",
                 "Give --data.size N to resize and crop all images to N×N pixels",

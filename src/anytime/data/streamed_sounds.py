@@ -1,7 +1,7 @@
 """Sounds that are decoded when they are asked for, so that a set may be larger than the memory.
 
-They lie in a folder or in a zip archive. What is held is their names and the batch that is being made; rows are numbered as
-those of a set in memory are.
+They lie in a folder, in a zip archive or where `datasets` keeps them. What is held is their names and the batch that is being
+made; rows are numbered as those of a set in memory are.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from torch import Tensor
 from anytime.data.series import SeriesSet
 from anytime.data.speech import SpeechConfig, decode_rows, read_bytes
 from anytime.data.stores import FolderStore, ZipStore
+
+if TYPE_CHECKING:
+    from anytime.data.hub import HubStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ class StreamedSounds:
 
     name: str
     split: str
-    store: FolderStore | ZipStore = field(repr=False)
+    store: FolderStore | ZipStore | HubStore = field(repr=False)
     length: int
     config: SpeechConfig
     labels: Tensor | None = field(default=None, repr=False)
@@ -71,7 +75,7 @@ class StreamedSounds:
             AnytimeError: one is missing or corrupt.
         """
         values, scored = self._decoded(range(len(self)))
-        ids = tuple(PurePosixPath(self.store.names[row]).stem for row in range(len(self)))
+        ids = tuple(PurePosixPath(str(self.store.names[row])).stem for row in range(len(self)))
         return SeriesSet(self.name, self.split, values, self.labels, self.classes, self.rate, ids, scored)
 
     def _decoded(self, rows: Sequence[int]) -> tuple[Tensor, Tensor | None]:
@@ -79,5 +83,5 @@ class StreamedSounds:
 
     def _read(self, row: int) -> tuple[Path, bytes]:
         """What an error calls a sound, and its bytes."""
-        path, content = self.store.picture(row)
+        path, content = self.store.read(row)
         return path, read_bytes(path) if content is None else content

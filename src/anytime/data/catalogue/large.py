@@ -120,7 +120,7 @@ LARGE = (
     ),
     Card(
         name="hf:NAME",
-        title="any set of images on the Hugging Face Hub",
+        title="any set of images or sounds on the Hugging Face Hub",
         source="https://huggingface.co/datasets",
         licence="see its page",
         format="Hub",

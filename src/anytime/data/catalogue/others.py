@@ -14,8 +14,15 @@ OTHERS = (
         sizes=(2_400, 300, 300),
         classes=10,
         download="16 MB",
-        files=(File("recordings.zip", unpacked=("recordings",)),),
-        by_hand="clone the repository and take its folder recordings/, or a zip of it",
+        mirrors=("https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/",),
+        files=(
+            File(
+                "v1.0.10.zip",
+                sha256="c680098f5d2355ba7cc4bd8b0ca9e0a24c00ebe3b4c552208889a4d28d4fbc2b",
+                unpacked=("recordings", "recordings.zip"),
+            ),
+        ),
+        note="A folder recordings/ of a clone, or a zip of it, will do as well.",
     ),
     Card(
         name="vctk",
