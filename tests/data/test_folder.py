@@ -91,6 +91,17 @@ def test_split_folders_are_the_splits(tmp_path):
         rows(tmp_path, "train", validation=2)
 
 
+def test_all_of_a_folder_may_be_asked_for_and_each_picture_has_its_name(tmp_path):
+    draw(tmp_path / "a.png", 3)
+    draw(tmp_path / "b" / "c.png", 4)
+    images = rows(tmp_path, "all")
+    assert values(images) == [3, 4] and images.ids == ("a.png", "b/c.png")
+    assert images.subset([1]).ids == ("b/c.png",)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AnytimeError, match="empty holds no images"):
+        rows(tmp_path / "empty", "all")
+
+
 def test_validation_is_cut_from_train_if_it_has_no_folder(tmp_path):
     for split, count in (("train", 20), ("test", 3)):
         for number in range(count):

@@ -98,10 +98,25 @@ def test_a_folder_of_pictures_is_scored_in_colour(tmp_path):
     model = pixel_model(COLOUR)
     report, rows = scored(tmp_path, model, "--data", str(tmp_path / "pictures"))
     assert (report["images"], report["dims"]) == (10, 48) and "label" not in rows[0]
+    assert [row["name"] for row in rows] == [f"test/{i:02d}.png" for i in range(20, 30)]
     codes = torch.from_numpy(pixels[20:]).flatten(1).long()
     assert report["bits_per_image"] == pytest.approx(
         float(score(model.prior, model.head, codes, None).sum(1).mean() / math.log(2))
     )
+
+
+def test_all_pictures_of_a_folder_without_splits_are_scored_and_named(tmp_path):
+    pixels = np.random.default_rng(0).integers(256, size=(2, 4, 4, 3), dtype=np.uint8)
+    names = ["my drawing.png", "zebra/9.png"]
+    (tmp_path / "pictures" / "zebra").mkdir(parents=True)
+    for name, picture in zip(names, pixels, strict=True):
+        Image.fromarray(picture).save(tmp_path / "pictures" / name)
+    model = pixel_model(COLOUR)
+    report, rows = scored(tmp_path, model, "--data", str(tmp_path / "pictures"))
+    assert (report["images"], report["split"], [row["name"] for row in rows]) == (2, "all", names)
+    bits = score(model.prior, model.head, torch.from_numpy(pixels).flatten(1).long(), None).sum(1) / math.log(2)
+    assert [float(row["bits"]) for row in rows] == pytest.approx(bits.tolist())
+    assert len(scored(tmp_path, model, "--data", str(tmp_path / "pictures"), "--limit", "1")[1]) == 1
 
 
 @pytest.mark.parametrize(
@@ -110,6 +125,7 @@ def test_a_folder_of_pictures_is_scored_in_colour(tmp_path):
         (["--limit", "0"], "the first 0 of digits"),
         (["--data", "nowhere"], "'nowhere'"),
         (["--split", "rest"], "'rest'"),
+        (["--split", "all"], "'all'"),  # of folders only
         (["--device", "nonsense"], "'nonsense'"),
     ],
 )

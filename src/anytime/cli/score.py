@@ -2,7 +2,7 @@
 
 Prints the mean and its standard error. Writes score.csv, a row an image, and score.json. For models of raw bytes the dimensions
 are bytes. For models of ordered codes they are codes, and the bits are those of the prior: not to be compared with the former.
-A folder that is not laid out in train, val and test is cut into them, as for training.
+Of a folder that is not laid out in train and test all pictures are scored, unless --split asks for a part as training cuts it.
 
 --against asks instead how well the bits tell these images from those of another data set, resized and cropped to the model's size
 and brought to its channels. AUROC is the probability that a random image of the model's own data costs less than a random other;
@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a bundled name, a model directory or a Hub id")
     parser.add_argument("--data", metavar="NAME", help="data set or folder of pictures (default: the model's own data set)")
     parser.add_argument("--data-root", metavar="DIR", help="where data sets lie")
-    parser.add_argument("--split", default="test", help="train, validation or test (default: test)")
+    parser.add_argument(
+        "--split", help="train, validation, test or, of a folder, all (default: test, or all of a folder without)"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images; of each data set")
     parser.add_argument("--without-labels", action="store_true", help="do not tell the model the labels of the images")
     parser.add_argument("--skip-first", action="store_true", help="leave the first byte out, as published figures do")
@@ -67,7 +69,7 @@ def _score(model: Model, args: argparse.Namespace) -> int:
     from anytime.tasks.chosen import open_data
     from anytime.tasks.score import score_to_files
 
-    images = open_data(model, args.data, args.split, args.data_root)
+    images = open_data(model, args.data, _split(args.split, args.data), args.data_root)
     options = {"limit": args.limit, "with_labels": not args.without_labels, "skip_first": args.skip_first}
     with Bar("scoring") as bar:
         report = score_to_files(model, images, args.out, progress=bar, **options)
@@ -89,8 +91,8 @@ def _against(model: Model, args: argparse.Namespace) -> int:
     from anytime.tasks.limited import limited
     from anytime.tasks.score_against import score_against_to_files
 
-    images = limited(open_split(model, args.data, args.split, args.data_root), args.limit)
-    against = [open_foreign(model, name, args.split, args.data_root, args.limit) for name in args.against]
+    images = limited(open_split(model, args.data, _split(args.split, args.data), args.data_root), args.limit)
+    against = [open_foreign(model, name, _split(args.split, name), args.data_root, args.limit) for name in args.against]
     options = {"mixture": not args.without_labels, "complexity": args.complexity}
     with Bar("scoring") as bar:
         report = score_against_to_files(model, images, against, args.out, progress=bar, **options)
@@ -102,6 +104,14 @@ def _against(model: Model, args: argparse.Namespace) -> int:
         console.print("The bits are of codes: they say how likely an image's description is, and nothing of what it leaves out.")
     console.print(f"{args.out}/against.csv, against.json, against.png")
     return 0
+
+
+def _split(asked: str | None, data: str | None) -> str:
+    """The split of a data set, None for the model's own, that is looked at."""
+    from anytime.data.folder_splits import whole_or_test
+    from anytime.data.sets import folder_of
+
+    return asked or whole_or_test(None if data is None else folder_of(data))
 
 
 def _table(report: dict[str, Any]) -> Table:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anytime.data.decode import SUFFIXES, read_header
-from anytime.data.folder_splits import find_classes, find_files, of_split
+from anytime.data.folder_splits import find_classes, find_files, find_parts, of_split
 from anytime.data.listing import Listing
 from anytime.data.stores import FolderStore
 from anytime.errors import AnytimeError
@@ -20,7 +20,7 @@ def list_folder(folder: Path, split: str, validation: int | None = None, size: i
 
     Args:
         folder: the folder.
-        split: "train", "validation" or "test".
+        split: "train", "validation" or "test"; or "all".
         validation: how many images are validation; a tenth if None.
         size: to which they will be resized; pictures may differ in size if it is given.
 
@@ -30,7 +30,7 @@ def list_folder(folder: Path, split: str, validation: int | None = None, size: i
     Raises:
         AnytimeError: no images, a corrupt one, sizes that differ without `size`, or an empty split.
     """
-    parts = find_splits(folder, validation)
+    parts = find_parts(folder, split, "images", SUFFIXES, validation)
     names = of_split(folder, parts, split, "images")
     everything = [name for part in parts.values() for name in part]
     gray = _check_headers(folder, everything, size)

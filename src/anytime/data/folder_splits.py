@@ -1,7 +1,7 @@
 """Files in a folder, pictures or sounds, as splits and classes.
 
-Subfolders train/ with test/ or val/ are the splits; without them a seeded tenth is test, another validation. The subfolder that a
-file lies in is its class, if every file lies in one.
+Subfolders train/ with test/ or val/ are the splits; without them a seeded tenth is test, another validation. Who does not train
+may ask for all files. The subfolder that a file lies in is its class, if every file lies in one.
 """
 
 from __future__ import annotations
@@ -10,10 +10,25 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from anytime.data.names import files_in
+from anytime.data.sets import ALL
 from anytime.data.splits import split_rows
 from anytime.errors import AnytimeError
 
 SPLIT_FOLDERS = {"train": ("train",), "validation": ("val", "validation"), "test": ("test",)}
+
+
+def whole_or_test(folder: Path | None) -> str:
+    """What a task looks at that is given a data set: the test split, or all of a folder (None: no folder) without splits."""
+    return "test" if folder is None or _split_folders(folder) else ALL
+
+
+def find_parts(
+    folder: Path, split: str, things: str, suffixes: tuple[str, ...], validation: int | None = None
+) -> dict[str, list[str]]:
+    """The files of each split, as `find_files` lists them; of the split `ALL`, which is all of them, that alone."""
+    if split != ALL or not folder.is_dir():
+        return find_files(folder, things, suffixes, validation)
+    return {ALL: files_in(folder, suffixes)}
 
 
 def find_files(folder: Path, things: str, suffixes: tuple[str, ...], validation: int | None = None) -> dict[str, list[str]]:
@@ -50,6 +65,8 @@ def of_split(folder: Path, parts: dict[str, list[str]], split: str, things: str)
     Raises:
         AnytimeError: there are none.
     """
+    if not parts[split] and split == ALL:
+        raise AnytimeError(f"{folder} holds no {things}", "Put some into it")
     if not parts[split]:
         raise AnytimeError(f"{folder} has no {split} {things}", f"Put some into {folder / SPLIT_FOLDERS[split][0]}")
     return parts[split]

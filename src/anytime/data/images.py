@@ -80,6 +80,7 @@ class ImageSet(Images):
         images: uint8 (N, C, H, W), 0 to 255.
         labels: int64 (N,), or None if the images have no classes.
         classes: the name of each class, in the order of the labels; empty if there are none.
+        ids: what each image is called, as the path in its folder; empty if the images have no names.
 
     Raises:
         AnytimeError: a tensor has another shape or dtype than these.
@@ -90,6 +91,7 @@ class ImageSet(Images):
     images: Tensor = field(repr=False)
     labels: Tensor | None = field(default=None, repr=False)
     classes: tuple[str, ...] = ()
+    ids: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
@@ -117,7 +119,8 @@ class ImageSet(Images):
         """Gives the set of these rows only, in this order, as a copy."""
         rows = torch.as_tensor(indices, dtype=torch.int64)
         labels = None if self.labels is None else self.labels[rows]
-        return replace(self, images=self.images[rows], labels=labels)
+        ids = tuple(self.ids[row] for row in rows.tolist()) if self.ids else ()
+        return replace(self, images=self.images[rows], labels=labels, ids=ids)
 
     def whole(self) -> ImageSet:
         """Gives itself."""

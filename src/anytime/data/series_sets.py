@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anytime.data.fourier import FourierConfig, load_fourier
-from anytime.data.sets import HUB, SPLITS, folder_of
+from anytime.data.sets import HUB, check_split, folder_of
 from anytime.data.speech import SpeechConfig, load_fsdd
 from anytime.data.table import TableConfig, load_table
 from anytime.data.table_read import SUFFIXES
@@ -59,7 +59,7 @@ def open_series(config: SeriesDataConfig, split: str) -> SeriesSet:
 
     Args:
         config: which.
-        split: "train", "validation" or "test". They are disjoint, and the same on every call.
+        split: "train", "validation" or "test". They are disjoint, and the same on every call. Of a folder also "all".
 
     Returns:
         The series, float32 (N, T) with N at least 1, and their labels if they have classes.
@@ -67,7 +67,7 @@ def open_series(config: SeriesDataConfig, split: str) -> SeriesSet:
     Raises:
         AnytimeError: no such data set or split, or its files are missing or corrupt.
     """
-    _known(split)
+    check_split(config.name, split)
     name, length, validation = config.name, config.length, config.validation
     if name == "fourier":
         return load_fourier(split, config.fourier, length, validation)
@@ -91,6 +91,7 @@ def open_sounds(config: SeriesDataConfig, split: str) -> SeriesSet | StreamedSou
     Raises:
         AnytimeError: as for `open_series`.
     """
+    check_split(config.name, split)
     return _streamed(config, split) if _is_streamed(config.name) else open_series(config, split)
 
 
@@ -103,20 +104,9 @@ def _streamed(config: SeriesDataConfig, split: str) -> StreamedSounds:
     if config.name.startswith(HUB):
         from anytime.data.hub import stream_hub
 
-        return stream_hub(config.name.removeprefix(HUB), _known(split), config.speech, config.length, config.validation)
+        return stream_hub(config.name.removeprefix(HUB), split, config.speech, config.length, config.validation)
     from anytime.data.vctk import stream_vctk
 
     if config.validation is not None:
         raise AnytimeError("Validation of vctk is two speakers, so its size cannot be chosen", "Leave data.validation out")
-    return stream_vctk(_known(split), config.root, config.speech, config.length)
-
-
-def _known(split: str) -> str:
-    """Gives the split back.
-
-    Raises:
-        AnytimeError: there is none of this name.
-    """
-    if split not in SPLITS:
-        raise AnytimeError(f"There is no split {split!r}", f"The splits are {', '.join(SPLITS)}")
-    return split
+    return stream_vctk(split, config.root, config.speech, config.length)

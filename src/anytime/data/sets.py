@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from anytime.data.transforms import Fit
 
 SPLITS = ("train", "validation", "test")
+ALL = "all"  # of a folder
 HUB = "hf:"
 
 
@@ -24,6 +25,16 @@ def folder_of(name: str) -> Path | None:
         return Path(name.removeprefix("folder:")).expanduser()
     path = Path(name).expanduser()
     return path if name and name not in KNOWN and path.is_dir() else None
+
+
+def check_split(name: str, split: str) -> None:
+    """Looks whether a data set has such a split.
+
+    Raises:
+        AnytimeError: it has not.
+    """
+    if split not in SPLITS and not (split == ALL and folder_of(name) is not None):
+        raise AnytimeError(f"There is no split {split!r}", f"The splits are {', '.join(SPLITS)}")
 
 
 def unknown(name: str) -> AnytimeError:
@@ -46,7 +57,7 @@ def open_images(
         name: one of those that `anytime data list` shows, "folder:PATH" or the path of an existing folder, or "hf:NAME" for a
             set on the Hugging Face Hub. "cifar10" is read from the published batches, or from a JPEG copy if they lie nowhere;
             "cifar10-jpeg" is the copy in any case.
-        split: "train", "validation" or "test". They are disjoint, and the same on every call.
+        split: "train", "validation" or "test". They are disjoint, and the same on every call. Of a folder also "all".
         root: the folder to look in for the data set's files, before `$ANYTIME_DATA` and the user's cache.
         validation: how many images are validation, for a set that has none of its own; if None, 5,000, or a tenth if there are
             fewer than 50,000 training images or it is a folder, or 200 of digits.
@@ -64,8 +75,7 @@ def open_images(
     """
     if size is not None and size < 1:
         raise AnytimeError(f"Images cannot be {size} pixels wide", "Choose --data.size 1 or more")
-    if split not in SPLITS:
-        raise AnytimeError(f"There is no split {split!r}", f"The splits are {', '.join(SPLITS)}")
+    check_split(name, split)
     _check_fit(fit)
     listing = _list(name, split, root, validation, size)
     if listing is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from anytime.data.folder_splits import find_classes, find_files, of_split
+from anytime.data.folder_splits import find_classes, find_parts, of_split
 from anytime.data.series import SeriesSet
 from anytime.data.speech import SpeechConfig, decode_rows, read_bytes
 from anytime.data.speech_sound import SUFFIXES
@@ -23,7 +23,7 @@ def load_sounds(
 
     Args:
         folder: the folder.
-        split: "train", "validation" or "test".
+        split: "train", "validation" or "test"; or "all".
         config: how sounds become rows.
         length: samples of a row; one second if None.
         validation: how many sounds are validation; a tenth if None.
@@ -35,7 +35,7 @@ def load_sounds(
     Raises:
         AnytimeError: no such folder, no sounds, a corrupt one, too few for the splits, or an empty split.
     """
-    parts = find_files(folder, "sounds", SUFFIXES, validation)
+    parts = find_parts(folder, split, "sounds", SUFFIXES, validation)
     names = of_split(folder, parts, split, "sounds")
     classes = find_classes(folder, (name for part in parts.values() for name in part))
     labels = torch.tensor([classes.index(Path(name).parent.name) for name in names]) if classes else None

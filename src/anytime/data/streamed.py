@@ -14,7 +14,7 @@ from torch import Tensor
 
 from anytime.data.decode import decode, read_header
 from anytime.data.images import Images, ImageSet
-from anytime.data.stores import Store
+from anytime.data.stores import FolderStore, Store
 from anytime.data.transforms import Fit
 from anytime.errors import AnytimeError
 
@@ -98,4 +98,6 @@ class StreamedImages(Images):
 
     def whole(self) -> ImageSet:
         """Decodes all images into memory."""
-        return ImageSet(self.name, self.split, self.pixels(slice(None)), self.labels, self.classes)
+        store = self.pictures.store
+        ids = tuple(store.names[row] for row in range(len(self))) if isinstance(store, FolderStore) else ()
+        return ImageSet(self.name, self.split, self.pixels(slice(None)), self.labels, self.classes, ids)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,15 @@ def _summary(bits: Tensor, counted: Tensor, of: str) -> dict[str, Any]:
 
 
 def _write_rows(path: Path, images: ImageSet | SeriesSet, bits: Tensor) -> None:
-    """A row an image: its index in the split, its label if it has one, its bits in all and for each dimension."""
-    totals, means = bits.nansum(1).tolist(), bits.nanmean(1).tolist()
+    """A row an image: its index in the split, its name and label if it has any, its bits in all and for each dimension."""
+    columns: dict[str, Iterable[Any]] = {"index": range(len(images))}
+    if images.ids:
+        columns["name"] = images.ids
+    if images.labels is not None:
+        columns["label"] = images.labels.tolist()
+    columns |= {"bits": bits.nansum(1).tolist(), "bits_per_dim": bits.nanmean(1).tolist()}
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    labelled = images.labels is not None
-    writer.writerow(["index", *(["label"] if labelled else []), "bits", "bits_per_dim"])
-    labels = [[label] for label in images.labels.tolist()] if images.labels is not None else [[]] * len(totals)
-    writer.writerows([i, *label, total, mean] for i, (label, total, mean) in enumerate(zip(labels, totals, means, strict=True)))
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
     write_text(path, table.getvalue())
