@@ -23,7 +23,7 @@ from anytime.networks.sequence import SequenceModel
 from anytime.networks.transformer import CausalTransformer
 from anytime.optional import numba_is_there
 from anytime.sampling.decode import Decoding
-from benchmarks.floor import Shape, floor
+from benchmarks.floor import Shape, floor, reading
 from benchmarks.peers import PEERS, Draw
 
 SMALL, LARGE = Shape(6, 256, 8, 64, 512), Shape(8, 512, 8, 256, 1024)
@@ -54,8 +54,13 @@ def measure(_: str) -> dict[str, Any]:
 @torch.inference_mode()
 def case(shape: Shape, batch: int, names: tuple[str, ...], threads: int) -> list[dict[str, Any]]:
     """Everybody at one shape and batch size."""
-    steps, bare = min(shape.tokens, MOST_STEPS), floor(shape, batch)
-    jobs: dict[str, Draw] = {"floor": lambda _, steps: [bare() for _ in range(steps)], **ours(shape), **peers(shape, names)}
+    steps, bare, memory = min(shape.tokens, MOST_STEPS), floor(shape, batch), reading(shape, batch)
+    jobs: dict[str, Draw] = {
+        "floor": lambda _, steps: [bare() for _ in range(steps)],
+        "memory alone": lambda _, steps: [memory() for _ in range(steps)],
+        **ours(shape),
+        **peers(shape, names),
+    }
     times: dict[str, list[list[float]]] = {name: [] for name in jobs}
     for repeat in range(REPEATS + 1):
         for name, draw in jobs.items():

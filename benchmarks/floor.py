@@ -1,8 +1,9 @@
-"""The floor under a decode step: its matrix products on buffers that are there already, and one pass over the state.
+"""The floors under a decode step: its matrix products on buffers that are there already, and what it reads from memory.
 
 No program that multiplies the same matrices with the same library can be faster. Both layouts of the weights are tried, as a
 library would, and the faster one counts. The state of a linear attention is read and written once; the cache of softmax attention
-is not counted.
+is not counted. The other floor counts bytes: all weights once, and the state of every row, read in one piece as fast as
+this machine adds up numbers that lie there. The fewer rows share the weights, the nearer it comes to the first.
 """
 
 from __future__ import annotations
@@ -47,6 +48,14 @@ class Shape:
             (width, self.outputs)
         ]
 
+    def bytes_read(self, batch: int) -> int:
+        """What a step in the middle of a sample reads: float32 weights, and the rows' states or half full caches."""
+        if STATES[self.attention]:
+            state = STATES[self.attention] * self.width * self.width // self.heads
+        else:
+            state = 2 * self.width * self.tokens // 2
+        return 4 * (sum(a * b for a, b in self.products) + batch * self.layers * state)
+
 
 def floor(shape: Shape, batch: int) -> Callable[[], float]:
     """A function that does one step's least and returns the seconds it took."""
@@ -69,5 +78,17 @@ def floor(shape: Shape, batch: int) -> Callable[[], float]:
         for state in states:
             state.add_(1.0)
         return min(seconds) + time.perf_counter() - started
+
+    return job
+
+
+def reading(shape: Shape, batch: int) -> Callable[[], float]:
+    """A function that reads as much memory as one step must and returns the seconds it took."""
+    memory = torch.ones(shape.bytes_read(batch) // 4)
+
+    def job() -> float:
+        started = time.perf_counter()
+        memory.sum()
+        return time.perf_counter() - started
 
     return job
