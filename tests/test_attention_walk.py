@@ -1,5 +1,6 @@
 """Linear and momentum attention along a sequence by the compiled recurrence: the chunked form's outputs and gradients."""
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from anytime.networks.attention import linear, momentum
+from anytime.networks.attention.features import elu_plus_one
 from anytime.networks.attention.linear import EPSILON, LinearAttention, causal_linear
 from anytime.networks.attention.momentum import MomentumAttention, causal_momentum, init_momentum_state
 from anytime.networks.attention.walk import SHORTEST, walk
@@ -29,12 +31,17 @@ def inputs(length: int, width: int, dtype: torch.dtype = torch.float64) -> tuple
     return query, key, torch.randn(2, length, width, dtype=dtype, requires_grad=True)
 
 
+def joined(given: Iterable[Tensor], heads: int) -> Tensor:
+    """Queries, keys and values side by side."""
+    return torch.stack([each.unflatten(2, (heads, -1)) for each in given], dim=2)
+
+
 @each_scale
 @pytest.mark.parametrize("length, heads, width", [(2, 1, 4), (70, 3, 24), (300, 2, 10), (64, 1, 7)])
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-11), (torch.float32, 1e-4)])
 def test_outputs_and_gradients_are_those_of_the_chunked_form(mu, gamma, length, heads, width, dtype, tolerance):
     given, weights = inputs(length, width, dtype), torch.randn(2, length, width, dtype=dtype)
-    found, expected = walk(*given, heads, mu, gamma, EPSILON), in_chunks(*given, heads, mu, gamma)
+    found, expected = walk(joined(given, heads), mu, gamma, EPSILON), in_chunks(*given, heads, mu, gamma)
     pairs = [(found, expected)]
     pairs += zip(*(torch.autograd.grad(each, given, weights) for each in (found, expected)), strict=True)
     for one, other in pairs:
@@ -43,16 +50,28 @@ def test_outputs_and_gradients_are_those_of_the_chunked_form(mu, gamma, length, 
 
 @each_scale
 def test_gradients_are_those_of_finite_differences(mu, gamma):
-    assert torch.autograd.gradcheck(lambda *x: walk(*x, 2, mu, gamma, EPSILON), inputs(9, 6))
+    assert torch.autograd.gradcheck(lambda *x: walk(joined(x, 2), mu, gamma, EPSILON), inputs(9, 6))
+
+
+@each_scale
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def test_the_feature_map_may_be_done_on_the_way(mu, gamma, dtype, tolerance):
+    raw = torch.randn(2, 50, 3, 2, 5, dtype=dtype, requires_grad=True)
+    mapped = torch.cat([elu_plus_one(raw[:, :, :2]), raw[:, :, 2:]], dim=2)
+    found, expected = walk(raw, mu, gamma, EPSILON, elu=True), walk(mapped, mu, gamma, EPSILON)
+    weights = torch.randn(2, 50, 10, dtype=dtype)
+    pairs = [(found, expected), *((torch.autograd.grad(each, raw, weights)[0] for each in (found, expected)),)]
+    for one, other in pairs:
+        torch.testing.assert_close(one / other.abs().max(), other / other.abs().max(), rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("threads", [2, 3])
 def test_any_number_of_threads_computes_the_same(threads):
     given = inputs(40, 24)
-    alone, before = walk(*given, 3, 0.6, 0.9, EPSILON), torch.get_num_threads()
+    alone, before = walk(joined(given, 3), 0.6, 0.9, EPSILON), torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        together = walk(*given, 3, 0.6, 0.9, EPSILON)
+        together = walk(joined(given, 3), 0.6, 0.9, EPSILON)
         gradients = torch.autograd.grad(together.sum(), given)
     finally:
         torch.set_num_threads(before)
@@ -74,7 +93,11 @@ def test_an_attention_is_the_same_with_it_and_without(make, features, precision,
         for module in (linear, momentum):
             monkeypatch.setattr(module, "walkable", lambda x: False)
         expected = attention(x)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 if precision == torch.float32 else 0.02)
+    close = {"rtol": 0, "atol": 1e-5 if precision == torch.float32 else 0.02}
+    torch.testing.assert_close(found, expected, **close)
+    weights = list(attention.parameters())
+    for one, other in zip(*(torch.autograd.grad(each.square().sum(), weights) for each in (found, expected)), strict=True):
+        torch.testing.assert_close(one / other.abs().max(), other / other.abs().max(), **close)
 
 
 @pytest.mark.parametrize("make", [LinearAttention, MomentumAttention])

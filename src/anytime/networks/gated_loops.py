@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from anytime.compiled import Array, compiled, inlined
-from anytime.networks.engine.kernels import F
+from anytime.networks.kernels import F
 from anytime.networks.wavenet_kernels import tanh_parts
 
 HALF = np.uint32(16)  # the bits of a float32 that bfloat16 leaves out

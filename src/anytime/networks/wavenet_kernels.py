@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anytime.compiled import Array, compiled
-from anytime.networks.engine.kernels import F
 from anytime.networks.engine.products import accumulate
+from anytime.networks.kernels import F
 
 FAR = F(8.0)  # where the hyperbolic tangent is 1 within 3e-7
 

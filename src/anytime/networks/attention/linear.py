@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anytime.networks.attention.features import FeatureMap, feature_map
+from anytime.networks.attention.features import FeatureMap, elu_plus_one, feature_map
 from anytime.networks.attention.projection import HeadProjection
 from anytime.networks.attention.walk import walk, walkable
 
@@ -72,10 +72,12 @@ class LinearAttention(HeadProjection):
 
 def walked(attention: HeadProjection, x: Tensor, features: FeatureMap, mu: float, gamma: float) -> Tensor:
     """The whole sequence at once (B, T, D) -> (B, T, D), by the recurrence itself; sums in float32 at least."""
-    both, value = attention.side_by_side(x, torch.promote_types(attention.output.weight.dtype, torch.float32))
+    qkv, elu = attention.side_by_side(x), features is elu_plus_one
     with torch.autocast(x.device.type, enabled=False):
-        query, key = features(both).flatten(3).unbind(2)
-        output = walk(query, key, value, attention.heads, mu, gamma, EPSILON)
+        if not elu:
+            precise = qkv.to(torch.promote_types(qkv.dtype, torch.float32))
+            qkv = torch.cat([features(precise[:, :, :2]), precise[:, :, 2:]], dim=2)
+        output = walk(qkv, mu, gamma, EPSILON, elu)
     merged: Tensor = attention.output(output.to(x.dtype))
     return merged
 

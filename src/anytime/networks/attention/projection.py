@@ -35,16 +35,16 @@ class HeadProjection(nn.Module):
     def project(self, x: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """(B, T, D) to queries, keys and values (B, H, T, D / H); if a dtype is given, of it and each in one piece of memory."""
         # Plain views: in generation, where T = 1, parsing a pattern would cost more than the attention itself.
-        split = self.query_key_value(x).view(len(x), x.shape[1], 3, self.heads, self.head_width).permute(2, 0, 3, 1, 4)
+        split = self.side_by_side(x).permute(2, 0, 3, 1, 4)
         if dtype is not None:
             split = split.to(dtype, memory_format=torch.contiguous_format)
         query, key, value = split.unbind()
         return query, key, value
 
-    def side_by_side(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """(B, T, D) to queries and keys of all heads (B, T, 2, H, D / H), and values (B, T, D), of a dtype."""
-        split = self.query_key_value(x).view(len(x), x.shape[1], 3, self.heads, self.head_width)
-        return split[:, :, :2].to(dtype), split[:, :, 2].flatten(2).to(dtype)
+    def side_by_side(self, x: Tensor) -> Tensor:
+        """(B, T, D) to queries, keys and values of all heads (B, T, 3, H, D / H)."""
+        split: Tensor = self.query_key_value(x).view(len(x), x.shape[1], 3, self.heads, self.head_width)
+        return split
 
     def merge(self, heads: Tensor) -> Tensor:
         """(B, H, T, D / H) to (B, T, D)."""

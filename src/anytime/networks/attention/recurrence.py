@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anytime.compiled import Array, compiled, inlined
+from anytime.networks.kernels import F, exp
 
 
 @inlined
@@ -149,8 +150,7 @@ class Work(NamedTuple):
 def forth(
     plain: bool,
     width: int,
-    k: Array,
-    v: Array,
+    qkv: Array,
     scale: Any,
     first: int,
     last: int,
@@ -158,18 +158,19 @@ def forth(
     mass: Array,
     g: Array,
     work: Work,
-    dq: Array,
+    to_qkv: Array,
 ) -> None:
-    """Gradients dq (T, H, D) of one sequence, and dn and dz: S from the beginning, turned, so that its rows are added up."""
+    """Gradients of the queries of one sequence, and dn and dz: S from the beginning, turned, so that its rows are added up."""
     work.states[:], work.speeds[:], work.sums[:] = 0, 0, 0
-    for t in range(len(k)):
+    for t in range(len(qkv)):
         for h in range(first, last):
-            slope, gradient, output, key, row, seen = work.slopes[t, h], g[t, h], out[t, h], k[t, h], dq[t, h], work.sums[h]
+            slope, gradient, output, seen = work.slopes[t, h], g[t, h], out[t, h], work.sums[h]
+            key, value, row = qkv[t, 1, h], qkv[t, 2, h], to_qkv[t, 0, h]
             share, inverse = 0 * scale[0], 1 / mass[t, h]
             for i in range(width):
                 slope[i] = gradient[i] * inverse
                 share -= slope[i] * output[i]
-            go_on(plain, width, work.states[h], work.speeds[h], v[t, h], key, scale, slope, row)
+            go_on(plain, width, work.states[h], work.speeds[h], value, key, scale, slope, row)
             work.shares[t, h] = share
             for i in range(width):
                 seen[i] += key[i]
@@ -177,19 +178,38 @@ def forth(
 
 
 @inlined
-def back(
-    plain: bool, width: int, q: Array, k: Array, v: Array, scale: Any, first: int, last: int, work: Work, dk: Array, dv: Array
-) -> None:
-    """Gradients dk and dv (T, H, D) of one sequence, after `forth`: R from the end, and R turned."""
+def back(plain: bool, width: int, qkv: Array, scale: Any, first: int, last: int, work: Work, to_qkv: Array) -> None:
+    """Gradients of the keys and values of one sequence, after `forth`: R from the end, and R turned."""
     work.states[:], work.speeds[:], work.others[:], work.velocities[:], work.sums[:] = 0, 0, 0, 0, 0
-    for t in range(len(q) - 1, -1, -1):
+    for t in range(len(qkv) - 1, -1, -1):
         for h in range(first, last):
-            query, slope, row, seen, share = q[t, h], work.slopes[t, h], dk[t, h], work.sums[h], work.shares[t, h]
-            go_on(plain, width, work.states[h], work.speeds[h], query, slope, scale, k[t, h], dv[t, h])
-            go_on(plain, width, work.others[h], work.velocities[h], slope, query, scale, v[t, h], row)
+            query, key, value, to_key, to_value = qkv[t, 0, h], qkv[t, 1, h], qkv[t, 2, h], to_qkv[t, 1, h], to_qkv[t, 2, h]
+            slope, seen, share = work.slopes[t, h], work.sums[h], work.shares[t, h]
+            go_on(plain, width, work.states[h], work.speeds[h], query, slope, scale, key, to_value)
+            go_on(plain, width, work.others[h], work.velocities[h], slope, query, scale, value, to_key)
             for i in range(width):
                 seen[i] += share * query[i]
-                row[i] += seen[i]
+                to_key[i] += seen[i]
+
+
+@compiled
+def elu_plus_one(qkv: Array) -> None:
+    """The feature map of that name, of queries and keys in place: (M, 3, N) float32, values third."""
+    for m in range(len(qkv)):
+        for part in range(2):
+            row = qkv[m, part]
+            for i in range(row.shape[0]):
+                row[i] = row[i] + F(1) if row[i] > F(0) else exp(min(row[i], F(0)))
+
+
+@compiled
+def elu_back(qkv: Array, to_qkv: Array) -> None:
+    """Its gradient in place: 1 where the features are above 1, else they themselves."""
+    for m in range(len(qkv)):
+        for part in range(2):
+            row, gradient = qkv[m, part], to_qkv[m, part]
+            for i in range(row.shape[0]):
+                gradient[i] *= min(row[i], 1)
 
 
 @cache
@@ -198,44 +218,31 @@ def walks(width: int, plain: bool) -> tuple[Callable[..., None], Callable[..., N
     size = width * width
 
     @compiled
-    def forwards(q: Array, k: Array, v: Array, scale: Any, epsilon: Any, first: int, last: int, out: Array, mass: Array) -> None:
-        """The heads `first` to `last` - 1 of all: q, k, v and out (B, T, H, D), mass (B, T, H); `scale` is (mu, gamma).
+    def forwards(qkv: Array, scale: Any, epsilon: Any, first: int, last: int, out: Array, mass: Array) -> None:
+        """The heads `first` to `last` - 1 of all: qkv (B, T, 3, H, D), out (B, T, H, D), mass (B, T, H); `scale` is (mu, gamma).
 
         A position's heads are done together, for memory is fast only when it is read in order.
         """
         batch, length, heads = mass.shape
-        states, speeds = np.empty((heads, size), q.dtype), np.empty((heads, size), q.dtype)
-        keys = np.empty((heads, width), q.dtype)
+        states, speeds = np.empty((heads, size), qkv.dtype), np.empty((heads, size), qkv.dtype)
+        keys = np.empty((heads, width), qkv.dtype)
         for b in range(batch):
             states[:], speeds[:], keys[:] = 0, 0, 0
             for t in range(length):
                 for h in range(first, last):
-                    query, key, value, row = q[b, t, h], k[b, t, h], v[b, t, h], out[b, t, h]
+                    query, key, value, row = qkv[b, t, 0, h], qkv[b, t, 1, h], qkv[b, t, 2, h], out[b, t, h]
                     mass[b, t, h] = step(plain, width, states[h], speeds[h], keys[h], query, key, value, scale, epsilon, row)
 
     @compiled
-    def backwards(
-        q: Array,
-        k: Array,
-        v: Array,
-        scale: Any,
-        first: int,
-        last: int,
-        out: Array,
-        mass: Array,
-        g: Array,
-        dq: Array,
-        dk: Array,
-        dv: Array,
-    ) -> None:
-        """Gradients (B, T, H, D) of those heads, given g, that of `out`."""
+    def backwards(qkv: Array, scale: Any, first: int, last: int, out: Array, mass: Array, g: Array, to_qkv: Array) -> None:
+        """Gradients (B, T, 3, H, D) of those heads, given g, that of `out`."""
         batch, length, heads = mass.shape
-        states, speeds = np.empty((heads, size), q.dtype), np.empty((heads, size), q.dtype)
-        others, velocities = np.empty((heads, size), q.dtype), np.empty((heads, size), q.dtype)
-        sums, slopes = np.empty((heads, width), q.dtype), np.empty((length, heads, width), q.dtype)
-        work = Work(states, speeds, others, velocities, sums, slopes, np.empty((length, heads), q.dtype))
+        states, speeds = np.empty((heads, size), qkv.dtype), np.empty((heads, size), qkv.dtype)
+        others, velocities = np.empty((heads, size), qkv.dtype), np.empty((heads, size), qkv.dtype)
+        sums, slopes = np.empty((heads, width), qkv.dtype), np.empty((length, heads, width), qkv.dtype)
+        work = Work(states, speeds, others, velocities, sums, slopes, np.empty((length, heads), qkv.dtype))
         for b in range(batch):
-            forth(plain, width, k[b], v[b], scale, first, last, out[b], mass[b], g[b], work, dq[b])
-            back(plain, width, q[b], k[b], v[b], scale, first, last, work, dk[b], dv[b])
+            forth(plain, width, qkv[b], scale, first, last, out[b], mass[b], g[b], work, to_qkv[b])
+            back(plain, width, qkv[b], scale, first, last, work, to_qkv[b])
 
     return forwards, backwards

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from anytime.networks.attention.features import elu_plus_one
 from anytime.optional import MOST_THREADS, loops_pay
 
 SHORTEST = 32  # on sequences shorter than that torch's own operations are not slower
@@ -26,53 +27,58 @@ def walkable(x: Tensor) -> bool:
     return here and x.shape[1] >= SHORTEST and loops_pay()
 
 
-def walk(query: Tensor, key: Tensor, value: Tensor, heads: int, mu: float, gamma: float, epsilon: float) -> Tensor:
+def walk(qkv: Tensor, mu: float, gamma: float, epsilon: float, elu: bool = False) -> Tensor:
     """Causal momentum attention from an empty state; mu = 0 and gamma = 1 make it linear attention.
 
     Args:
-        query: phi(q), (B, T, H D), heads side by side.
-        key: phi(k), likewise.
-        value: likewise.
-        heads: H.
+        qkv: phi(q), phi(k) and values of each head side by side, (B, T, 3, H, D).
         mu: momentum.
         gamma: step size.
         epsilon: added to the mass.
+        elu: whether q and k are given as they are, and phi is elu plus one: it is done on the way.
 
     Returns:
-        (B, T, H D).
+        (B, T, H D), in float32 at least.
     """
-    found: Tensor = _Walk.apply(query.contiguous(), key.contiguous(), value.contiguous(), heads, mu, gamma, epsilon)  # type: ignore[no-untyped-call]
+    found: Tensor = _Walk.apply(qkv, mu, gamma, epsilon, elu)  # type: ignore[no-untyped-call]
     return found
 
 
 class _Walk(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, heads: int, mu: float, gamma: float, epsilon: float) -> Tensor:
+    def forward(ctx: Any, given: Tensor, mu: float, gamma: float, epsilon: float, elu: bool) -> Tensor:
         """See `walk`."""
-        out, mass = torch.empty_like(q), q.new_empty(*q.shape[:2], heads)
-        ctx.heads, ctx.scale = heads, _in_precision(q, mu, gamma)
-        ctx.save_for_backward(q, k, v, out, mass)
-        arrays = [*(_by_head(each, heads) for each in (q, k, v, out)), mass.numpy()]
-        forwards, (small,) = _walks(q.shape[2] // heads, ctx.scale)[0], _in_precision(q, epsilon)
-        _shared(heads, lambda a, b: forwards(*arrays[:3], ctx.scale, small, a, b, *arrays[3:]))
-        return out
+        precise = torch.promote_types(given.dtype, torch.float32)
+        qkv = given.detach().to(precise, copy=elu).contiguous()
+        if elu:
+            _elu_plus_one(qkv)
+        out, mass = qkv.new_empty(*qkv.shape[:2], *qkv.shape[3:]), qkv.new_empty(*qkv.shape[:2], qkv.shape[3])
+        ctx.scale, ctx.elu, ctx.dtype = _in_precision(qkv, mu, gamma), elu, given.dtype
+        ctx.save_for_backward(qkv, out, mass)
+        forwards, (small,) = _walks(qkv.shape[4], ctx.scale)[0], _in_precision(qkv, epsilon)
+        _shared(qkv.shape[3], lambda a, b: forwards(qkv.numpy(), ctx.scale, small, a, b, out.numpy(), mass.numpy()))
+        return out.flatten(2)
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Walks to the end and back."""
-        (*saved, mass), heads = ctx.saved_tensors, ctx.heads
-        found = [torch.empty_like(each) for each in saved[:3]]
-        others = [_by_head(each, heads) for each in (gradient.contiguous(), *found)]
-        arrays = [*(_by_head(each, heads) for each in saved), mass.numpy(), *others]
-        backwards = _walks(gradient.shape[2] // heads, ctx.scale)[1]
-        _shared(heads, lambda a, b: backwards(*arrays[:3], ctx.scale, a, b, *arrays[3:]))
-        return (*found, None, None, None, None)
+        qkv, out, mass = ctx.saved_tensors
+        found = torch.empty_like(qkv)
+        arrays = [each.numpy() for each in (out, mass, gradient.contiguous().view(out.shape), found)]
+        backwards = _walks(qkv.shape[4], ctx.scale)[1]
+        _shared(qkv.shape[3], lambda a, b: backwards(qkv.numpy(), ctx.scale, a, b, *arrays))
+        if ctx.elu:
+            _recurrence().elu_back(*(each.flatten(3).flatten(0, 1).numpy() for each in (qkv, found)))
+        return found.to(ctx.dtype), None, None, None, None
 
 
-def _by_head(x: Tensor, heads: int) -> Any:
-    """(B, T, H D) as an array (B, T, H, D)."""
-    return x.detach().unflatten(2, (heads, x.shape[2] // heads)).numpy()
+def _elu_plus_one(qkv: Tensor) -> None:
+    """Queries and keys in place."""
+    if qkv.dtype == torch.float32:
+        _recurrence().elu_plus_one(qkv.flatten(3).flatten(0, 1).numpy())
+    else:
+        qkv[:, :, :2] = elu_plus_one(qkv[:, :, :2])
 
 
 def _in_precision(like: Tensor, *numbers: float) -> tuple[Any, ...]:
@@ -96,6 +102,10 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _walks(width: int, scale: tuple[Any, Any]) -> Any:
-    from anytime.networks.attention.recurrence import walks  # it takes half a second to import
+    return _recurrence().walks(width, scale[0] == 0 and scale[1] == 1)
 
-    return walks(width, scale[0] == 0 and scale[1] == 1)
+
+def _recurrence() -> Any:
+    from anytime.networks.attention import recurrence  # it takes half a second to import
+
+    return recurrence

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from anytime.networks import kernels
 from anytime.networks.attention.features import elu_plus_one, exponential, relu_plus
 from anytime.networks.attention.linear import EPSILON, LinearAttention, LinearState
 from anytime.networks.attention.momentum import MomentumAttention, MomentumState
 from anytime.networks.attention.softmax import KeyValueCache, SoftmaxAttention
 from anytime.networks.block import Block
 from anytime.networks.connection import Momentum, Plain
-from anytime.networks.engine import kernels, layers
+from anytime.networks.engine import layers
 from anytime.networks.engine.layers import COLUMNS, Buffers, Rates, Shape
 from anytime.networks.engine.products import product, sgemm_address
 from anytime.networks.engine.program import Program, are_many, turned

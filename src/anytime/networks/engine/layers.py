@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from anytime.compiled import Array, compiled, inlined
 from anytime.networks.engine import loops
-from anytime.networks.engine.kernels import F, activate, add, join, normalise
 from anytime.networks.engine.products import block, product, vector
+from anytime.networks.kernels import F, activate, add, join, normalise
 
 # What the columns of a plan are the addresses of: weights and biases of the maps and norms (a bias follows its weight), and the
 # memory of the attention.

@@ -14,7 +14,7 @@ import numpy as np
 
 from anytime.compiled import Array, inlined
 from anytime.networks.attention.recurrence import step
-from anytime.networks.engine.kernels import F, exp, map_features
+from anytime.networks.kernels import F, exp, map_features
 
 
 @inlined

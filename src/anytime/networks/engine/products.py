@@ -20,7 +20,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from anytime.compiled import Array, compiled
-from anytime.networks.engine.kernels import F
+from anytime.networks.kernels import F
 
 FEW = 2  # rows that the loop multiplies
 ALONE = 262_144  # multiplications in one call up to which OpenBLAS takes one thread; more would wait for each other, spinning
