@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `anytime train`; what it does not know are fields of the recipe."""
     parser.add_argument("recipe", help="a shipped recipe or a YAML file; `anytime models` lists the shipped ones")
     parser.add_argument("--out", type=Path, help="folder of the run (default: runs/RECIPE)")
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run, by the config in its folder")
     parser.add_argument("--data", metavar="NAME", help="data set or folder to train on: short for --data.name")
     parser.add_argument("--data-root", help="where data sets lie")
     parser.add_argument("--show", action="store_true", help="print the recipe with all its fields and stop")
