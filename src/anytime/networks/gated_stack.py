@@ -58,7 +58,7 @@ def stack(layers: Sequence[GatedLayer], x: Tensor, told: Sequence[Tensor | None]
     given = [
         layer.bias.expand(1, x.shape[1], -1) + (0 if each is None else each) for layer, each in zip(layers, told, strict=True)
     ]
-    weights = [weight for layer in layers for weight in (layer.taps, *_onward(layer, skip.shape[2]))]
+    weights = [weight for layer in layers for weight in (layer.taps, *_onward(layer))]
     stream = x if first.input is None else x @ first.input
     lags = [layer.lags for layer in layers]
     with torch.autocast("cpu", enabled=False):
@@ -66,7 +66,7 @@ def stack(layers: Sequence[GatedLayer], x: Tensor, told: Sequence[Tensor | None]
     return result
 
 
-def _onward(layer: GatedLayer, skips: int) -> tuple[Tensor, Tensor]:
+def _onward(layer: GatedLayer) -> tuple[Tensor, Tensor]:
     """What leads from h to the next layer and to the head, (D, C + S), and the bias of the former; from the last layer nought."""
     if layer.residual is None or layer.residual_bias is None:
         channels = layer.taps.shape[1]
