@@ -74,6 +74,17 @@ def test_gradients_reach_what_tokens_were_made_of():
     torch.testing.assert_close(found[1], found[0], atol=0.03 * float(found[0].abs().max()), rtol=0)
 
 
+def test_soft_tokens_without_a_start_token_and_one_step_go_too():
+    torch.manual_seed(0)
+    config = WaveNetConfig(dilations=[1, 2], start=False, **NARROW_WIDTHS)
+    network, soft = WaveNet(config, 5, 40), torch.rand(2, 40, 5).softmax(-1)
+    expected, slopes = trained_on(network, soft, None, stacked=False)
+    found, gradients = trained_on(network, soft, None, stacked=True)
+    torch.testing.assert_close(found, expected, atol=0.01 * float(expected.abs().max()), rtol=0)
+    assert gradients.keys() == slopes.keys()
+    trained_on(WaveNet(config, 5, 40), torch.randint(5, (1, 2)), None, stacked=True)
+
+
 def test_dropout_and_local_conditions_go_layer_by_layer():
     x = torch.zeros(4, 1, 4)
     with torch.autocast("cpu", torch.bfloat16):
@@ -82,6 +93,7 @@ def test_dropout_and_local_conditions_go_layer_by_layer():
         dropped = WaveNet(WaveNetConfig(dropout=0.5), 5, 40)
         assert not gated_stack.stackable(dropped, x, None)
         assert gated_stack.stackable(dropped.eval(), x, None)
+        assert not gated_stack.stackable(WaveNet(WaveNetConfig(), 5, 40).bfloat16(), x, None)
     assert not gated_stack.stackable(WaveNet(WaveNetConfig(), 5, 40), x, None)
 
 

@@ -31,6 +31,14 @@ def test_a_wavenet_computes_the_same_in_bfloat16_up_to_rounding():
 def test_the_gradient_of_the_gate_is_right():
     z = torch.randn(3, 8, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(gate, z)
+    assert torch.autograd.gradcheck(gate, z.detach()[:1].clone().requires_grad_())
+
+
+def test_a_gate_of_one_row_leaves_its_input_as_it_is():
+    z = torch.randn(1, 6)
+    kept = z.clone()
+    gate(z)
+    assert torch.equal(z, kept)
 
 
 @pytest.mark.parametrize("each", [False, True])

@@ -139,7 +139,12 @@ def test_progressive_files_have_a_row_for_every_code_and_a_film(tmp_path, make, 
     assert float(rows[-1]["accuracy"]) == pytest.approx(report["accuracy"])
     assert float(rows[0]["entropy_bits"]) == pytest.approx(math.log2(10))
     assert float(rows[0]["truth"]) == pytest.approx(0.1)
-    assert {"progressive.csv", "progressive.png", "classify.gif"} <= set(report["files"])
+    assert {"progressive.csv", "progressive-first.csv", "progressive.png", "classify.gif"} <= set(report["files"])
+    with (tmp_path / "out" / "progressive-first.csv").open() as file:
+        first = list(csv.DictReader(file))
+    assert [(int(row["index"]), int(row["t"])) for row in first] == [(i, t) for i in range(3) for t in range(model.num_codes + 1)]
+    for row in first:
+        assert sum(float(row[f"p_{name}"]) for name in model.config.classes) == pytest.approx(1)
     with Image.open(tmp_path / "out" / "classify.gif") as film:
         frames = [frame.convert("RGB").tobytes() for frame in ImageSequence.Iterator(film)]
     assert len(set(frames)) == len(frames) == min(64, model.num_codes) + 1

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -360,6 +361,16 @@ def test_a_mistake_is_one_line_and_leaves_no_files(folder, capsys, words, said):
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
     assert not (folder / "out").exists()
+
+
+def test_gaps_are_filled_where_the_model_was_trained_so_and_count_for_nothing(tmp_path):
+    filled = TableConfig(missing="interpolate")
+    (tmp_path / "table.csv").write_text("time,value\n" + "".join(f"{t},{'' if t == 5 else t / 10}\n" for t in range(20)))
+    with pytest.raises(AnytimeError, match=r"1 of 20 values missing.*--data.table.missing interpolate"):
+        table_histories(series_model(), tmp_path / "table.csv")
+    (history,) = table_histories(series_model(series=replace(FOURIER, table=filled)), tmp_path / "table.csv")
+    np.testing.assert_allclose(history.values, np.arange(20) / 10)
+    assert history.scored.tolist() == [t != 5 for t in range(20)]
 
 
 def test_missing_values_of_a_table_are_told_and_nothing_is_written(folder, capsys):

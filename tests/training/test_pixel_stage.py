@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import anytime
+from anytime.cli import main
 from anytime.data import open_images
 from anytime.errors import AnytimeError
 from anytime.heads import HeadConfig
@@ -74,3 +75,28 @@ def test_a_horizon_that_no_image_has_room_for_leaves_nothing_behind(tmp_path: Pa
     with pytest.raises(AnytimeError, match="99 steps cannot be unrolled"):
         train(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "field", "value"),
+    [
+        *(("mnist-wavenet-q2", "rivals." + field, value) for field, value in (("weight", "-1"), ("rivals", "0"), ("share", "2"))),
+        *(
+            (name, "judged", value)
+            for name in ("mnist-wavenet-q2", "table-wavenet", "mnist-pixel-momentum")
+            for value in ("0", "-4")
+        ),
+        *((name, "network.dropout", value) for name in ("table-wavenet", "mnist-pixel-momentum") for value in ("1", "-0.1")),
+        ("mnist-wavenet-q2", "network.label_dropout", "1.5"),
+        ("mnist-pixel-momentum", "network.layers", "0"),
+        ("mnist-wavenet-q2", "conditional", "false"),
+        ("mnist-wavenet-q2", "network.local", "2"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recipe: str, field: str, value: str
+) -> None:
+    assert main(["train", recipe, f"--{field}", value, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert field.split(".")[-1] in error.replace("local condition", "local") or field == "conditional"
+    assert error.count("\n") == 1 and not (tmp_path / "run").exists()

@@ -3,8 +3,8 @@
 Of a data set (by default the model's own) it prints the accuracy, the log-loss and the calibration error (Guo et al. 2017), and
 writes classify.csv (the probability of each class), classify.json, confusion.png and reliability.png. --image classifies
 pictures of your own. --progressive writes what is known after each pixel or code, from the same pass: progressive.csv,
-progressive.png, and a film of the first images, classify.gif. Likelihoods of many pixels are too sure of themselves: --calibrate
-fits a temperature to the first 1,000 validation images.
+progressive.png, of the first images progressive-first.csv, and a film of these, classify.gif. Likelihoods of many pixels are
+too sure of themselves: --calibrate fits a temperature to the first 1,000 validation images.
 """
 
 from __future__ import annotations

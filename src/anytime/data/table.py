@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from anytime.data.table_gaps import Missing, missing_in, open_gaps
+from anytime.data.table_gaps import Missing, interpolated, missing_in, open_gaps
 from anytime.data.table_read import TableConfig, TableSeries, read_table
 from anytime.errors import AnytimeError
 
@@ -124,21 +124,8 @@ def _cut(path: Path, series: TableSeries, split: str, config: TableConfig, lengt
     stride = (config.stride or max(1, length // 2)) if split == "train" else length
     starts = range(end - length, max(0, begin - length + 1) - 1, -stride)[::-1]
     if config.missing == "interpolate" and not here.all():
-        values, covariates = _interpolated(path, series, here)
+        values, covariates = interpolated(path, series, here)
     scored = here & (np.arange(end) >= begin)
     rows, told = values.astype(np.float32), covariates.astype(np.float32)
     parts = [(start, slice(start, start + length)) for start in starts]
     return [(start, rows[part], scored[part], told[part]) for start, part in parts if not np.isnan(rows[part]).any()]
-
-
-def _interpolated(path: Path, series: TableSeries, here: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The first values of a series and its covariates, as many as `here` tells of, those missing on straight lines in time.
-
-    Before the first and after the last that is here, its value is held.
-    """
-    if not here.any():
-        raise AnytimeError(f"{path}: series {series.id!r} has no values in its first {len(here):,} steps", "Leave it out")
-    times, there = (series.times[: len(here)] - series.times[0]).astype(np.float64), series.rows[: len(here)] > 0
-    values = np.interp(times, times[here], series.values[: len(here)][here])
-    columns = [np.interp(times, times[there], column[: len(here)][there]) for column in series.covariates.T]
-    return values, np.stack([values, *columns], axis=1)[:, 1:]

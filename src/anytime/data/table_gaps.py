@@ -101,3 +101,16 @@ def _step(series: TableSeries) -> Any:
     """The middle one of the steps in time, which is the step of a grid if there is one: a number or a timedelta64."""
     steps = np.sort(np.diff(series.times))
     return steps[len(steps) // 2]
+
+
+def interpolated(path: Path, series: TableSeries, here: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The first values of a series and its covariates, as many as `here` tells of, those missing on straight lines in time.
+
+    Before the first and after the last that is here, its value is held.
+    """
+    if not here.any():
+        raise AnytimeError(f"{path}: series {series.id!r} has no values in its first {len(here):,} steps", "Leave it out")
+    times, there = (series.times[: len(here)] - series.times[0]).astype(np.float64), series.rows[: len(here)] > 0
+    values = np.interp(times, times[here], series.values[: len(here)][here])
+    columns = [np.interp(times, times[there], column[: len(here)][there]) for column in series.covariates.T]
+    return values, np.stack([values, *columns], axis=1)[:, 1:]

@@ -82,7 +82,7 @@ class Gate(torch.autograd.Function):
     def forward(ctx: Any, z: Tensor) -> Tensor:
         """(M, 2 D) -> (M, D)."""
         a, b = z.chunk(2, dim=-1)
-        a, b = a.contiguous().tanh_(), b.contiguous().sigmoid_()
+        a, b = a.tanh(), b.sigmoid()  # not in place: of a single row the halves are views of z
         ctx.save_for_backward(a, b)
         return a * b
 

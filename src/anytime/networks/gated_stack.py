@@ -26,6 +26,7 @@ NARROW = torch.bfloat16
 def stackable(network: WaveNet, x: Tensor, local: Tensor | None) -> bool:
     """Whether `skips` is there for these inputs, under the autocast of now."""
     narrow = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == NARROW
+    narrow = narrow and network.output.weight.dtype == torch.float32
     plain = local is None and not (network.training and network.config.dropout)
     return x.device.type == "cpu" and narrow and plain and loops_pay() and not torch.compiler.is_compiling()
 
@@ -54,7 +55,7 @@ def stack(layers: Sequence[GatedLayer], x: Tensor, told: Sequence[Tensor | None]
     Returns:
         Inputs of the layer after these, (T, B, C), and `skip` with theirs added.
     """
-    first = layers[0]
+    first, x = layers[0], x.float()  # soft tokens come in the precision of their product
     given = [
         layer.bias.expand(1, x.shape[1], -1) + (0 if each is None else each) for layer, each in zip(layers, told, strict=True)
     ]
@@ -62,7 +63,9 @@ def stack(layers: Sequence[GatedLayer], x: Tensor, told: Sequence[Tensor | None]
     stream = x if first.input is None else x @ first.input
     lags = [layer.lags for layer in layers]
     with torch.autocast("cpu", enabled=False):
-        result: tuple[Tensor, Tensor] = Stack.apply(x, stream.float(), skip, torch.cat(given), lags, *weights)  # type: ignore[no-untyped-call]
+        result: tuple[Tensor, Tensor] = Stack.apply(
+            x, stream.float(), skip.float(), torch.cat(given).float(), lags, torch.is_grad_enabled(), *weights
+        )  # type: ignore[no-untyped-call]
     return result
 
 
@@ -79,9 +82,9 @@ class Stack(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, stream: Tensor, skip: Tensor, told: Tensor, lags: Any, *weights: Tensor
+        ctx: Any, x: Tensor, stream: Tensor, skip: Tensor, told: Tensor, lags: Any, wanted: bool, *weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Keeps what each layer read, and its gate."""
+        """Keeps what each layer read, and its gate, where gradients are wanted."""
         from anytime.networks import gated_loops as loops  # it takes half a second to import
 
         time, batch, _ = x.shape
@@ -99,7 +102,7 @@ class Stack(torch.autograd.Function):
             loops.gate(bits(z), told[index].detach().numpy(), tanh.numpy(), sigmoid.numpy(), bits(h))
             h, narrowed = h.flatten(0, 1), stream.to(NARROW)
             loops.go_on(bits(torch.mm(h, onward)), bias.detach().numpy(), stream.numpy(), bits(narrowed), skip.numpy())
-            kept += [columns, tanh, sigmoid, h, taps, onward]
+            kept += [columns, tanh, sigmoid, h, taps, onward] if wanted else []
         ctx.save_for_backward(*kept)
         ctx.shifts = shifts
         return stream.unflatten(0, (time, batch)), skip.unflatten(0, (time, batch))
@@ -130,7 +133,7 @@ class Stack(torch.autograd.Function):
             loops.add_up(bits(to_columns), shift.numpy(), into.numpy(), bits(narrowed))
             gradients = [to_taps, to_onward, to_bias, *gradients]
         to_x, stacked = into.unflatten(0, (time, batch)), torch.stack(to_told[::-1])
-        return to_x, dx.unflatten(0, (time, batch)), to_skip, stacked, None, *gradients
+        return to_x, dx.unflatten(0, (time, batch)), to_skip, stacked, None, None, *gradients
 
 
 def bits(x: Tensor) -> Any:

@@ -104,8 +104,8 @@ def _write_course(found: Classified, folder: Path) -> list[str]:
     assert found.course is not None
     write_course(found.course, found.model, folder)
     if isinstance(found.data, SeriesSet):
-        return ["progressive.csv", "progressive.png"]
+        return ["progressive.csv", "progressive-first.csv", "progressive.png"]
     kept = found.course.kept
     labels = None if found.labels is None else found.labels[: len(kept)]
     save_film(folder / "classify.gif", found.model, found.codes[: len(kept)], kept, labels)
-    return ["progressive.csv", "progressive.png", "classify.gif"]
+    return ["progressive.csv", "progressive-first.csv", "progressive.png", "classify.gif"]

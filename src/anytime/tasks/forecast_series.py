@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from anytime.data.series import SeriesSet
 from anytime.data.series_sets import SeriesDataConfig
-from anytime.data.table_gaps import TOLERANCE, missing_in, open_gaps
+from anytime.data.table_gaps import TOLERANCE, interpolated, missing_in, open_gaps
 from anytime.data.table_read import SUFFIXES, TableSeries, read_table
 from anytime.errors import AnytimeError
 from anytime.models.model import Model
@@ -103,6 +103,8 @@ def _at_rate(rate: int) -> Callable[[int], str]:
 def table_histories(model: Model, path: Path, **columns: str) -> list[History]:
     """The series of a table, whole. Where the ids of a table were the model's classes, it is told them.
 
+    Where the model was trained on interpolated gaps they are here too; forecasts are not held against them.
+
     Of a model with covariates the rows after the last value, which have none, say what they will be.
 
     Args:
@@ -118,11 +120,15 @@ def table_histories(model: Model, path: Path, **columns: str) -> list[History]:
     found = []
     for number, whole in enumerate(open_gaps(path, each) for each in read_table(path, config)):
         series = whole.so_far()
-        if missing_in(series).count:
-            raise AnytimeError(f"{path}: {missing_in(series)}", "Fill in what is missing, or leave that series out")
+        here, values = ~np.isnan(series.values), series.values
+        if not here.all() and own.missing != "interpolate":
+            do = "Fill in what is missing, leave that series out, or train with --data.table.missing interpolate"
+            raise AnytimeError(f"{path}: {missing_in(series)}", do)
+        if not here.all():
+            values = interpolated(path, series, here)[0]
         label = classes.index(series.id) if series.id in classes else -1
         local = known(path, whole) if config.covariates else None
-        found.append(History(number, series.id, series.values, np.ones(len(series), bool), label, None, clock(whole), local))
+        found.append(History(number, series.id, values, here, label, None, clock(whole), local))
     return found
 
 

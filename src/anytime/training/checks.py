@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from anytime.errors import AnytimeError
 
 if TYPE_CHECKING:
-    from anytime.training.recipe import CopyRecipe
+    from anytime.training.recipe import CopyRecipe, PixelRecipe
+    from anytime.training.sequence_recipes import SeriesRecipe, WaveNetRecipe
     from anytime.training.settings import DataConfig, RunConfig, StageConfig
     from anytime.training.sound_recipe import SoundRecipe
     from anytime.training.spatial_recipe import SpatialRecipe
@@ -50,6 +51,18 @@ COPY: dict[str, Rule] = {
     "judged": POSITIVE_COUNT,
 }
 VQVAE: dict[str, Rule] = {"samples": POSITIVE_COUNT, "judged": POSITIVE_COUNT}
+WAVENET: dict[str, Rule] = {"dropout": DECAY, "label_dropout": SHARE}
+TRANSFORMER: dict[str, Rule] = WAVENET | {
+    "layers": POSITIVE_COUNT,
+    "attention_dropout": DECAY,
+    "activation_dropout": DECAY,
+    "embedding_dropout": (lambda value: value is None or 0 <= value < 1, "Choose a number from 0 to below 1, or leave it out"),
+}
+RIVALS: dict[str, Rule] = {
+    "weight": NOT_NEGATIVE,
+    "rivals": POSITIVE_COUNT,
+    "share": (lambda value: 0 < value <= 1, "Choose a number above 0, up to 1"),
+}
 EPOCHS: dict[str, Rule] = {
     "tokenizer": NOT_NEGATIVE,
     "prior": NOT_NEGATIVE,
@@ -99,6 +112,29 @@ def check_copy(recipe: CopyRecipe) -> None:
         AnytimeError: one is out of its range.
     """
     _check("", recipe, COPY)
+
+
+def check_pixels(recipe: PixelRecipe) -> None:
+    """Looks at the numbers that only recipes of transformers over bytes have.
+
+    Raises:
+        AnytimeError: one is out of its range.
+    """
+    _check("", recipe, {"judged": POSITIVE_COUNT})
+    _check("network", recipe.network, TRANSFORMER)
+
+
+def check_wavenet(recipe: WaveNetRecipe | SeriesRecipe) -> None:
+    """Looks at the numbers that only recipes of WaveNets have.
+
+    Raises:
+        AnytimeError: one is out of its range, or classes are to be told apart that the network is not told.
+    """
+    _check("", recipe, {"judged": POSITIVE_COUNT})
+    _check("network", recipe.network, WAVENET)
+    _check("rivals", recipe.rivals, RIVALS)
+    if recipe.rivals.weight and not recipe.conditional:
+        raise AnytimeError("rivals.weight is for networks that are told the class", "Set conditional true, or rivals.weight 0")
 
 
 def check_vqvae(recipe: SpatialRecipe) -> None:

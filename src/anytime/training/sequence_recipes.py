@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from anytime.data.series_sets import SeriesDataConfig
+from anytime.errors import AnytimeError
 from anytime.heads import HeadConfig
 from anytime.networks.wavenet import WaveNetConfig
 from anytime.sampling.filters import Filters
 from anytime.tokenizers.pixels import PixelsConfig
 from anytime.tokenizers.series import SeriesTokenizerConfig
-from anytime.training.checks import check_around, check_stage
+from anytime.training.checks import check_around, check_stage, check_wavenet
 from anytime.training.rivals import RivalsConfig
 from anytime.training.settings import DataConfig, Plain, RunConfig, StageConfig
 from anytime.training.unroll import UnrollConfig
@@ -57,6 +58,9 @@ class WaveNetRecipe(Plain):
     def __post_init__(self) -> None:
         check_around(self.data, self.run)
         check_stage("fit", self.fit, images=False)
+        check_wavenet(self)
+        if self.network.local:
+            raise AnytimeError("images have no local condition", "Leave network.local out")
 
 
 @dataclass(frozen=True)
@@ -97,3 +101,4 @@ class SeriesRecipe(Plain):
     def __post_init__(self) -> None:
         check_around(None, self.run)
         check_stage("fit", self.fit, images=False)
+        check_wavenet(self)
