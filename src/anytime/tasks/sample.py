@@ -99,18 +99,14 @@ def sample_to_files(
     if not mine and not processes.first:
         return {}
     heard = in_images(_scaled(progress, n), [0] * len(mine), one_length(largest, model.num_codes), batch_size)
-    samples = model.sample(
-        len(mine),
-        largest,
-        deadline=deadline,
-        seed=seed,
-        labels=_labels_of(labels, mine, n),
-        first_index=mine.start,
-        batch_size=batch_size,
-        progress=None if deadline else heard,
-        local=None if covariates is None else covariates_for(model, covariates, mine),
-        **filters,
-    )
+    local = None if covariates is None else covariates_for(model, covariates, mine)
+    options = {"seed": seed, "labels": _labels_of(labels, mine, n), "first_index": mine.start, "local": local, **filters}
+    if (
+        deadline and deadline > 0
+    ):  # the first draw of a process loads its loops or compiles them, so one that nobody sees goes before
+        model.sample(len(mine), min(2, model.num_codes), **options)
+    heard_of = None if deadline else heard
+    samples = model.sample(len(mine), largest, deadline=deadline, batch_size=batch_size, progress=heard_of, **options)
     shown = show(model, samples, [samples.codes.shape[1]] if deadline else budgets, batch_size)
     samples, shown = _gathered(samples, shown, processes, [len(part) for part in parts])
     return write_samples(model, samples, shown, folder) if processes.first else {}
