@@ -102,7 +102,7 @@ def _refuse_missing(path: Path, table: list[TableSeries]) -> None:
     if lacking:
         count, steps = sum(each.count for each in lacking), sum(map(len, table))
         what = f"{path} lacks {count:,} of {steps:,} values, in {len(lacking):,} of {len(table):,} series; {lacking[0]}"
-        raise AnytimeError(what, "Set table.missing to interpolate or drop, or complete the table")
+        raise AnytimeError(what, "Set --data.table.missing to interpolate or drop, or complete the table")
 
 
 def _bounds(steps: int, split: str, validation: int | None) -> tuple[int, int]:
