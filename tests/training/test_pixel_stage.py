@@ -89,6 +89,8 @@ def test_a_horizon_that_no_image_has_room_for_leaves_nothing_behind(tmp_path: Pa
         *((name, "network.dropout", value) for name in ("table-wavenet", "mnist-pixel-momentum") for value in ("1", "-0.1")),
         ("mnist-wavenet-q2", "network.label_dropout", "1.5"),
         ("mnist-pixel-momentum", "network.layers", "0"),
+        ("copy-linear", "network.layers", "0"),
+        *((name, "prior.dropout", "1") for name in ("digits-ordered", "vqvae-transformer", "fsdd-ordered")),
         ("mnist-wavenet-q2", "conditional", "false"),
         ("mnist-wavenet-q2", "network.local", "2"),
     ],

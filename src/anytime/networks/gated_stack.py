@@ -48,7 +48,7 @@ def stack(layers: Sequence[GatedLayer], x: Tensor, told: Sequence[Tensor | None]
 
     Args:
         layers: one or more.
-        x: inputs of the first, (T, B, I) float32.
+        x: inputs of the first, (T, B, I).
         told: to each layer's gate, (1, B, 2 D) or None.
         skip: what has gone to the head so far, (T, B, S).
 
@@ -64,7 +64,7 @@ def stack(layers: Sequence[GatedLayer], x: Tensor, told: Sequence[Tensor | None]
     lags = [layer.lags for layer in layers]
     with torch.autocast("cpu", enabled=False):
         result: tuple[Tensor, Tensor] = Stack.apply(
-            x, stream.float(), skip.float(), torch.cat(given).float(), lags, torch.is_grad_enabled(), *weights
+            x, stream.float(), skip, torch.cat(given), lags, torch.is_grad_enabled(), *weights
         )  # type: ignore[no-untyped-call]
     return result
 

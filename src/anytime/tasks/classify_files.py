@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from anytime.data.series import SeriesSet
-from anytime.files import write_json, write_text
+from anytime.files import write_csv, write_json
 from anytime.pictures.confusion import save_confusion
 from anytime.pictures.plot import Curve, Panel, save_curves
 from anytime.tasks.classify import Classified
@@ -62,14 +60,11 @@ def write_classified(found: Classified, folder: Path, *, fitted_on: int = 0, nam
 def _write_rows(path: Path, found: Classified, names: Sequence[str]) -> None:
     """A row each: its number or name, its true class if that is known, the most likely class, the probability of each."""
     logs = found.logs
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
     labels = [[label] for label in found.labels.tolist()] if found.labels is not None else [[]] * len(logs)
     known = ["label"] if found.labels is not None else []
-    writer.writerow(["file" if names else "index", *known, "prediction", *(f"p_{name}" for name in found.model.config.classes)])
+    columns = ["file" if names else "index", *known, "prediction", *(f"p_{name}" for name in found.model.config.classes)]
     rows = zip(names or range(len(logs)), labels, logs.argmax(1).tolist(), logs.exp().tolist(), strict=True)
-    writer.writerows([name, *label, best, *probabilities] for name, label, best, probabilities in rows)
-    write_text(path, table.getvalue())
+    write_csv(path, columns, ([name, *label, best, *probabilities] for name, label, best, probabilities in rows))
 
 
 def _judged(found: Classified, labels: Tensor, folder: Path) -> dict[str, Any]:

@@ -5,18 +5,14 @@ Of a model of pixels the codes are those that come first, of ordered codes those
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anytime.files import write_text
+from anytime.files import write_csv
 from anytime.models.bayes import Rule
 from anytime.models.model import Model
 from anytime.pictures.plot import Curve, Panel, save_curves
@@ -69,24 +65,16 @@ def posteriors(rule: Rule, nats: Tensor) -> Tensor:
 def write_course(course: Course, model: Model, folder: Path) -> None:
     """Writes progressive.csv, a row for every t, progressive-first.csv, of each of the first rows, and progressive.png."""
     means = course.means()
-    write_text(folder / "progressive.csv", _as_csv(["t", *means], zip(range(model.num_codes + 1), *means.values(), strict=True)))
+    write_csv(folder / "progressive.csv", ["t", *means], zip(range(model.num_codes + 1), *means.values(), strict=True))
     columns = ["index", "t", *(f"p_{name}" for name in model.config.classes)]
     each = ([row, t, *known] for row, kept in enumerate(course.kept.tolist()) for t, known in enumerate(kept))
-    write_text(folder / "progressive-first.csv", _as_csv(columns, each))
+    write_csv(folder / "progressive-first.csv", columns, each)
     steps = torch.arange(model.num_codes + 1)
     shared = not isinstance(model.tokenizer, NestedCodes)
     x = (100 * steps / model.num_codes if shared else steps).tolist()
     x_label = f"{unit(model)} known" + (" (%)" if shared else "")
     panels = [Panel(x_label, PANELS[name], [Curve(model.name, x, values)]) for name, values in means.items()]
     save_curves(folder / "progressive.png", panels, f"{course.images:,} images, from their first {unit(model)}")
-
-
-def _as_csv(columns: list[str], rows: Iterable[Any]) -> str:
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return table.getvalue()
 
 
 def unit(model: Model) -> str:

@@ -6,8 +6,6 @@ to say which class a rotated digit or a landscape is of.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from torch import Tensor
 
 from anytime.data import ImageSet
 from anytime.errors import AnytimeError
-from anytime.files import write_json, write_text
+from anytime.files import write_csv, write_json
 from anytime.models.model import Model
 from anytime.pictures.histogram import save_histogram
 from anytime.pictures.sheet import save_sheet
@@ -110,12 +108,8 @@ def _summary(original: Tensor, bits: Tensor) -> dict[str, Any]:
 
 def _write_rows(path: Path, bits: Mapping[str, Tensor]) -> None:
     """A row an image of a version: its name, the image's number, its bits per dimension."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["version", "index", "bits_per_dim"])
-    for name, each in bits.items():
-        writer.writerows([name, index, value] for index, value in enumerate(each.tolist()))
-    write_text(path, table.getvalue())
+    rows = ([name, index, value] for name, each in bits.items() for index, value in enumerate(each.tolist()))
+    write_csv(path, ["version", "index", "bits_per_dim"], rows)
 
 
 def _save_versions(path: Path, made: Mapping[str, Tensor]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from anytime.files import write_arrays, write_text
+from anytime.files import write_arrays, write_csv
 from anytime.pictures.bands import Band, BandPanel, save_bands
 from anytime.pictures.plot import Curve
 from anytime.tasks.forecast_measures import quantiles
@@ -62,12 +60,9 @@ def write_table(path: Path, forecasts: Forecasts, levels: Sequence[float]) -> No
     The columns are the id of the series, the values known at the origin, the step ahead, its time, the truth if any is known, the
     mean of the paths, and their quantiles, called q0.05 and so on.
     """
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
     truth = ["truth"] if forecasts.known else []
-    writer.writerow(["id", "origin", "step", "time", *truth, "mean", *(f"q{level:g}" for level in levels)])
-    writer.writerows(_rows(forecasts, levels))
-    write_text(path, table.getvalue())
+    columns = ["id", "origin", "step", "time", *truth, "mean", *(f"q{level:g}" for level in levels)]
+    write_csv(path, columns, _rows(forecasts, levels))
 
 
 def _rows(forecasts: Forecasts, levels: Sequence[float]) -> Iterator[list[object]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anytime.data.series import SeriesSet
-from anytime.files import write_arrays, write_text
+from anytime.files import write_arrays, write_csv
 from anytime.pictures.bands import Band, BandPanel, save_bands
 from anytime.pictures.plot import Curve
 from anytime.tasks.infill_draws import Infilled
@@ -37,12 +36,9 @@ def write_series(series: SeriesSet, indices: Sequence[int], given: Tensor, found
     names = list(series.ids) or [str(index) for index in indices]
     real, mask = series.values.numpy(), given.numpy()
     drawn = found.samples.data.reshape(len(names), found.draws, -1)
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["series", "step", "given", "real", *(f"draw{draw}" for draw in range(found.draws))])
-    for name, values, draws in zip(names, real, drawn, strict=True):
-        writer.writerows(_rows(name, mask, values, draws))
-    write_text(folder / "infill.csv", table.getvalue())
+    columns = ["series", "step", "given", "real", *(f"draw{draw}" for draw in range(found.draws))]
+    rows = (_rows(name, mask, values, draws) for name, values, draws in zip(names, real, drawn, strict=True))
+    write_csv(folder / "infill.csv", columns, chain.from_iterable(rows))
     arrays = {"real": real, "drawn": drawn, "mask": mask, "indices": np.array(indices)}
     arrays |= {"codes": found.samples.codes.unflatten(0, drawn.shape[:2]).numpy()}
     write_arrays(folder / "infill.npz", arrays | {"log_likelihood": found.log_likelihood.numpy()})

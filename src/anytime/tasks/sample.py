@@ -101,12 +101,11 @@ def sample_to_files(
     heard = in_images(_scaled(progress, n), [0] * len(mine), one_length(largest, model.num_codes), batch_size)
     local = None if covariates is None else covariates_for(model, covariates, mine)
     options = {"seed": seed, "labels": _labels_of(labels, mine, n), "first_index": mine.start, "local": local, **filters}
-    if (
-        deadline and deadline > 0
-    ):  # the first draw of a process loads its loops or compiles them, so one that nobody sees goes before
+    if deadline and deadline > 0:
+        # A process's first draw loads its compiled loops, or compiles them: one that nobody sees comes before the clock.
         model.sample(len(mine), min(2, model.num_codes), **options)
-    heard_of = None if deadline else heard
-    samples = model.sample(len(mine), largest, deadline=deadline, batch_size=batch_size, progress=heard_of, **options)
+    told = None if deadline else heard
+    samples = model.sample(len(mine), largest, deadline=deadline, batch_size=batch_size, progress=told, **options)
     shown = show(model, samples, [samples.codes.shape[1]] if deadline else budgets, batch_size)
     samples, shown = _gathered(samples, shown, processes, [len(part) for part in parts])
     return write_samples(model, samples, shown, folder) if processes.first else {}

@@ -6,8 +6,6 @@ ordered codes has no likelihood of bytes: there the codes of the images are scor
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,7 +16,7 @@ from torch import Tensor
 from anytime.data import ImageSet
 from anytime.data.series import SeriesSet
 from anytime.errors import AnytimeError
-from anytime.files import write_json, write_text
+from anytime.files import write_csv, write_json
 from anytime.models.model import Model
 from anytime.models.parts import OfSeries
 from anytime.models.scoring import score
@@ -112,8 +110,4 @@ def _write_rows(path: Path, images: ImageSet | SeriesSet, bits: Tensor) -> None:
     if images.labels is not None:
         columns["label"] = images.labels.tolist()
     columns |= {"bits": bits.nansum(1).tolist(), "bits_per_dim": bits.nanmean(1).tolist()}
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    write_text(path, table.getvalue())
+    write_csv(path, columns, zip(*columns.values(), strict=True))

@@ -9,7 +9,6 @@ they were, so the report says what was done to them.
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from torch import Tensor
 
 from anytime.data import ImageSet
 from anytime.errors import AnytimeError
-from anytime.files import write_json, write_text
+from anytime.files import write_csv, write_json
 from anytime.models.model import Model
 from anytime.pictures.histogram import save_histogram
 from anytime.pictures.sheet import channels_last
@@ -156,11 +155,9 @@ def _told_apart(own: Costs, other: Costs) -> dict[str, Any]:
 
 def _write_rows(path: Path, costs: dict[str, Costs], dims: int) -> None:
     """A row an image: its set, its number there, its bits, and those of a PNG if somebody asked."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
     asked = any(each.png is not None for each in costs.values())
-    writer.writerow(["set", "index", "bits", "bits_per_dim", *(["png_bits"] if asked else [])])
+    rows: list[list[object]] = []
     for name, each in costs.items():
         columns = [each.bits, each.bits / dims, *([] if each.png is None else [each.png])]
-        writer.writerows([name, index, *row] for index, row in enumerate(torch.stack(columns, 1).tolist()))
-    write_text(path, table.getvalue())
+        rows += [[name, index, *row] for index, row in enumerate(torch.stack(columns, 1).tolist())]
+    write_csv(path, ["set", "index", "bits", "bits_per_dim", *(["png_bits"] if asked else [])], rows)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from anytime.errors import AnytimeError
 
 if TYPE_CHECKING:
+    from anytime.networks.config import TransformerConfig
     from anytime.training.recipe import CopyRecipe, PixelRecipe
     from anytime.training.sequence_recipes import SeriesRecipe, WaveNetRecipe
     from anytime.training.settings import DataConfig, RunConfig, StageConfig
@@ -112,6 +113,7 @@ def check_copy(recipe: CopyRecipe) -> None:
         AnytimeError: one is out of its range.
     """
     _check("", recipe, COPY)
+    check_transformer("network", recipe.network)
 
 
 def check_pixels(recipe: PixelRecipe) -> None:
@@ -121,7 +123,16 @@ def check_pixels(recipe: PixelRecipe) -> None:
         AnytimeError: one is out of its range.
     """
     _check("", recipe, {"judged": POSITIVE_COUNT})
-    _check("network", recipe.network, TRANSFORMER)
+    check_transformer("network", recipe.network)
+
+
+def check_transformer(name: str, config: TransformerConfig) -> None:
+    """Looks at the numbers of a transformer, in whichever recipe it is.
+
+    Raises:
+        AnytimeError: one is out of its range.
+    """
+    _check(name, config, TRANSFORMER)
 
 
 def check_wavenet(recipe: WaveNetRecipe | SeriesRecipe) -> None:
@@ -144,6 +155,7 @@ def check_vqvae(recipe: SpatialRecipe) -> None:
         AnytimeError: one is out of its range.
     """
     _check("", recipe, VQVAE)
+    check_transformer("prior", recipe.prior)
     _check("epochs", recipe.epochs, EPOCHS)
 
 
@@ -154,6 +166,7 @@ def check_sound(recipe: SoundRecipe) -> None:
         AnytimeError: one is out of its range.
     """
     _check("", recipe, SOUND)
+    check_transformer("prior", recipe.prior)
 
 
 def check_shares(name: str, stage: StageConfig, size: int, processes: int) -> None:

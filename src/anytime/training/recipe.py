@@ -21,7 +21,7 @@ from anytime.tokenizers.ordered import OrderedVQConfig
 from anytime.tokenizers.pixels import PixelsConfig
 from anytime.tokenizers.residual_vq import ResidualVQConfig
 from anytime.tokenizers.truncation import Truncation
-from anytime.training.checks import check_around, check_copy, check_pixels, check_stage
+from anytime.training.checks import check_around, check_copy, check_pixels, check_stage, check_transformer
 from anytime.training.sequence_recipes import SeriesRecipe, WaveNetRecipe
 from anytime.training.settings import DataConfig, Plain, RunConfig, StageConfig
 from anytime.training.sound_recipe import SoundRecipe
@@ -69,6 +69,7 @@ class Recipe(Plain):
 
     def __post_init__(self) -> None:
         check_around(self.data, self.run)
+        check_transformer("prior", self.prior)
         for name in ("pretrain", "order", "polish"):
             check_stage(name, getattr(self, name))
         check_stage("fit_prior", self.fit_prior, images=False)

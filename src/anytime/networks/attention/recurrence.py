@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anytime.compiled import Array, compiled, inlined
-from anytime.networks.kernels import F, exp
+from anytime.networks.kernels import ELU, map_features
 
 
 @inlined
@@ -197,9 +197,7 @@ def elu_plus_one(qkv: Array) -> None:
     """The feature map of that name, of queries and keys in place: (M, 3, N) float32, values third."""
     for m in range(len(qkv)):
         for part in range(2):
-            row = qkv[m, part]
-            for i in range(row.shape[0]):
-                row[i] = row[i] + F(1) if row[i] > F(0) else exp(min(row[i], F(0)))
+            map_features(qkv[m, part], ELU)
 
 
 @compiled
