@@ -82,6 +82,15 @@ def test_a_mistake_is_one_line_and_leaves_no_files(folder, capsys, words, said):
     assert not (folder / "out").exists()
 
 
+def test_a_file_where_the_folder_should_be_stays_as_it_is(folder, capsys):
+    (folder / "out").write_text("mine")
+    assert anytime(folder, "sample", "-n", "2") == 2
+    assert capsys.readouterr().err.endswith(
+        "out is a file, and a folder has to be there. Choose another --out, or move the file away\n"
+    )
+    assert (folder / "out").read_text() == "mine"
+
+
 def test_samples_of_another_model_are_not_continued(folder, capsys):
     assert anytime(folder, "sample", "-n", "2", "--budget", "1") == 0
     save(digits_model(name="other"), folder / "other")

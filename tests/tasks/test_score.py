@@ -140,4 +140,5 @@ def test_a_mistake_is_one_line_and_leaves_no_files(tmp_path, capsys, words, said
 def test_images_of_other_channels_are_one_line(tmp_path, capsys):
     save(pixel_model(COLOUR), tmp_path / "model")
     assert main(["score", str(tmp_path / "model"), "--data", "digits", "--out", str(tmp_path / "out")]) == 2
-    assert "should be (B, 3, 4, 4)" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "makes images of 3×4×4 (channels, height, width), and digits has 1×4×4. Choose images like those" in error

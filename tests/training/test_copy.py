@@ -123,6 +123,7 @@ def test_a_run_of_another_kind_is_refused(tmp_path):
         (["--judged", "0"], "judged cannot be 0"),
         (["--network.heads", "3"], "heads"),
         (["--network.attention", "close"], "close"),
+        (["--network.attention_dropout", "0.1"], "momentum attention has no weights to drop"),
         (["--fit.jitter", "1"], "fit.jitter"),
         (["--run.seed", "-1"], "run.seed"),
         (["--data.name", "mnist"], "data.name"),

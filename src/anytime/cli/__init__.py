@@ -33,9 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 141
     except OSError as error:  # a full disk, a file where a folder should be, a folder that is not ours
-        print(f"anytime: {error}", file=sys.stderr)  # noqa: T201
+        print(f"anytime: {_said(error)}", file=sys.stderr)  # noqa: T201
         return 2
     return status
+
+
+def _said(error: OSError) -> str:
+    """What the system did not do, without its number, and where."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{error.filename} is a file, and a folder has to be there. Choose another --out, or move the file away"
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
 def _parser() -> argparse.ArgumentParser:

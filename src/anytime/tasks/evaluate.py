@@ -17,6 +17,7 @@ from anytime.errors import AnytimeError
 from anytime.models.model import Model
 from anytime.networks.classifier import Classifier
 from anytime.sampling.budget import one_length
+from anytime.tasks.images import check_shape
 from anytime.tasks.likelihood import PriorReport, prior_report
 from anytime.tasks.quality import Quality, sample_quality
 from anytime.tasks.reconstruction import CodebookUse, Reconstruction, codebook_use, reconstructions
@@ -122,12 +123,7 @@ def _check(model: Model, images: ImageSet, judge: Classifier | None, samples: in
         raise AnytimeError(
             f"{model.name} draws raw pixels: it reconstructs everything", f"Measure its likelihood: anytime score {model.name}"
         )
-    if list(images.shape) != list(model.config.image):
-        made, given = (_by(shape) for shape in (model.config.image, images.shape))
-        raise AnytimeError(
-            f"{model.name} makes images of {made} (channels, height, width), and {images.name} has {given}",
-            "Evaluate it on the data set that it was trained on",
-        )
+    check_shape(model, images)
     if model.classes and images.classes and list(images.classes) != model.config.classes:
         raise AnytimeError(
             f"{model.name} knows the classes {_some(model.config.classes)}, and {images.name} has {_some(images.classes)}",
@@ -157,10 +153,6 @@ def _left_out(model: Model, images: ImageSet, judge: Classifier | None, train: I
 
 def _size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _by(shape: Sequence[int]) -> str:
-    return "×".join(map(str, shape))
 
 
 def _some(names: Sequence[str]) -> str:

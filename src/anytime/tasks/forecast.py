@@ -26,6 +26,7 @@ from anytime.tasks.forecast_origins import ForecastSettings, Origin, most_observ
 from anytime.tasks.forecast_paths import draw_paths
 from anytime.tasks.forecast_series import History, check_series
 from anytime.tasks.progress import InImages, unheard
+from anytime.tasks.sample_entropy import typical_entropy
 from anytime.tokenizers.series import SeriesTokenizer
 
 Array = NDArray[np.float64]
@@ -77,6 +78,7 @@ def forecast_to_files(
         "seasons": _range(seasons),
         "seconds": seconds,
         "measures": _measures(model, forecasts, others) if forecasts.known else None,
+        "sample_entropy": {"truth": typical_entropy(forecasts.truth), "paths": typical_entropy(forecasts.paths[:, 0])},
         "definitions": MEASURES,
     }
     write_table(folder / "forecast.csv", forecasts, settings.quantiles)

@@ -23,7 +23,7 @@ class SeriesTokenizerConfig:
     """How values become codes.
 
     Attributes:
-        length: N, time steps of a series as the model draws it.
+        length: N, time steps of a series as the model draws it; a recipe takes those of its data.
         kind: tells this tokenizer from others in a YAML file.
         rate: time steps a second, of waveforms; 0 where a step is no part of a second.
         quantization: "uniform", even steps between the smallest and the largest training value; or "mu-law", for waveforms in
@@ -32,7 +32,7 @@ class SeriesTokenizerConfig:
         fill: what stands where codes are missing: the "mean" of the training values, or the last known value, "hold".
     """
 
-    length: int
+    length: int = 0
     kind: Literal["series"] = "series"
     rate: int = 0
     quantization: Literal["mu-law", "uniform"] = "uniform"

@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from anytime.errors import AnytimeError
 
 if TYPE_CHECKING:
     from anytime.networks.config import TransformerConfig
+    from anytime.tokenizers.series import SeriesTokenizerConfig
+    from anytime.tokenizers.sound import OrderedSoundConfig
     from anytime.training.recipe import CopyRecipe, PixelRecipe
     from anytime.training.sequence_recipes import SeriesRecipe, WaveNetRecipe
     from anytime.training.settings import DataConfig, RunConfig, StageConfig
     from anytime.training.sound_recipe import SoundRecipe
     from anytime.training.spatial_recipe import SpatialRecipe
 
+Waves = TypeVar("Waves", "SeriesTokenizerConfig", "OrderedSoundConfig")
 Rule = tuple[Callable[[Any], bool], str]
 
 COUNT: Rule = (lambda value: value >= 0, "Choose a whole number, 0 or more")
@@ -187,6 +191,21 @@ def check_shares(name: str, stage: StageConfig, size: int, processes: int) -> No
             f"{name}.batch_size: {processes} processes cannot share a batch of {batch} samples evenly",
             f"Choose a multiple of {processes}",
         )
+
+
+def shaped(tokenizer: Waves, length: int, rate: int) -> Waves:
+    """A tokenizer's config with the length and the rate of its data, which a recipe leaves out.
+
+    Raises:
+        AnytimeError: the recipe says others.
+    """
+    usual = {each.name: each.default for each in fields(tokenizer)}
+    for name, found in {"length": length, "rate": rate}.items():
+        said, where = getattr(tokenizer, name), {"length": "data.length", "rate": "data.speech.rate"}[name]
+        if said not in (usual[name], found):
+            what = f"tokenizer.{name} is {said:,}, and that of the data is {found:,}"
+            raise AnytimeError(what, f"Leave tokenizer.{name} out, and set {where}")
+    return replace(tokenizer, length=length, rate=rate)
 
 
 def _check(section: str, values: object, rules: dict[str, Rule]) -> None:

@@ -88,7 +88,7 @@ class SeriesRecipe(Plain):
     name: str
     kind: Literal["series"] = "series"
     data: SeriesDataConfig = field(default_factory=SeriesDataConfig)
-    tokenizer: SeriesTokenizerConfig = field(default_factory=lambda: SeriesTokenizerConfig(length=2048))
+    tokenizer: SeriesTokenizerConfig = field(default_factory=SeriesTokenizerConfig)
     network: WaveNetConfig = field(default_factory=WaveNetConfig)
     conditional: bool = False
     rivals: RivalsConfig = field(default_factory=RivalsConfig)

@@ -17,7 +17,7 @@ from anytime.models.parts import make_prior
 from anytime.models.scoring import accuracy, score
 from anytime.networks.wavenet import WaveNet, WaveNetConfig
 from anytime.tokenizers.series import SeriesTokenizer
-from anytime.training.checks import check_shares
+from anytime.training.checks import check_shares, shaped
 from anytime.training.prior import CodeSet
 from anytime.training.run import SPLITS, Run
 from anytime.training.sequence_recipes import SeriesRecipe
@@ -44,17 +44,18 @@ def _model(recipe: SeriesRecipe, series: SeriesSet) -> Model:
     """The untrained model of a recipe, whose tokenizer knows the range of the training values."""
     if recipe.conditional and not series.classes:
         raise AnytimeError(f"the series of {recipe.data.name} have no classes", "Leave conditional out")
+    shape = shaped(recipe.tokenizer, series.length, series.rate)
     config = ModelConfig(
         name=recipe.name,
         image=[],
-        tokenizer=replace(recipe.tokenizer, length=series.length, rate=series.rate),
+        tokenizer=shape,
         prior=_network(recipe, series),
         classes=list(series.classes) if recipe.conditional else [],
         data=recipe.data.name,
         sampling=recipe.sampling,
         series=recipe.data,
     )
-    tokenizer = SeriesTokenizer(replace(recipe.tokenizer, length=series.length, rate=series.rate))
+    tokenizer = SeriesTokenizer(shape)
     tokenizer.learn(series.values if series.scored is None else series.values[series.scored])
     prior = make_prior(config, tokenizer)
     if series.local is not None and isinstance(prior, WaveNet):

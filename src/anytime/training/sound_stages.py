@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from anytime.models.model import Model
 from anytime.models.parts import make_prior
 from anytime.tokenizers.sound import OrderedSound
 from anytime.training.augment_sound import jittered_sounds
+from anytime.training.checks import shaped
 from anytime.training.ordered_stages import check_stages, fit_prior, fit_tokenizer
 from anytime.training.prior import CodeSet
 from anytime.training.run import SPLITS, Run
@@ -54,17 +54,18 @@ def _model(recipe: SoundRecipe, sounds: Sounds) -> Model:
         raise AnytimeError(f"the sounds of {recipe.data.name} have no classes", "Set conditional to false")
     if not sounds.rate:
         raise AnytimeError(f"the series of {recipe.data.name} are not sounds", "Take a data set of sounds, such as fsdd")
+    shape = shaped(recipe.tokenizer, sounds.length, sounds.rate)
     config = ModelConfig(
         name=recipe.name,
         image=[],
-        tokenizer=replace(recipe.tokenizer, length=sounds.length, rate=sounds.rate),
+        tokenizer=shape,
         prior=recipe.prior,
         classes=list(sounds.classes) if recipe.conditional else [],
         data=recipe.data.name,
         sampling=recipe.sampling,
         series=recipe.data,
     )
-    tokenizer = OrderedSound(replace(recipe.tokenizer, length=sounds.length, rate=sounds.rate))
+    tokenizer = OrderedSound(shape)
     if recipe.polish.steps and recipe.tokenizer.ordered:
         tokenizer.drawn_lengths(recipe.polish_truncation)  # refuses a bad law now, and not when `order` is done
     return Model(config, tokenizer, make_prior(config, tokenizer))

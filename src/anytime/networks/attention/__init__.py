@@ -7,6 +7,7 @@ A form is a `HeadProjection` with `forward(x)`, `init_state(batch, length)` and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -56,6 +57,8 @@ def make_attention(kind: str, width: int, heads: int, dropout: float, options: d
     """
     if kind not in ATTENTIONS:
         raise AnytimeError(f"there is no attention {kind!r}", f"Choose from: {', '.join(ATTENTIONS)}")
+    if dropout and "dropout" not in signature(ATTENTIONS[kind]).parameters:
+        raise AnytimeError(f"{kind} attention has no weights to drop, and attention_dropout is {dropout:g}", "Set it to 0")
     try:
         return ATTENTIONS[kind](width, heads, **({"dropout": dropout} if dropout else {}), **options)
     except TypeError as error:
