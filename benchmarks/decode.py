@@ -19,6 +19,7 @@ import torch
 from anytime.heads.categorical import Categorical
 from anytime.networks.config import TransformerConfig
 from anytime.networks.engine import Engine
+from anytime.networks.engine.layout import lay_out
 from anytime.networks.sequence import SequenceModel
 from anytime.networks.transformer import CausalTransformer
 from anytime.optional import numba_is_there
@@ -87,6 +88,7 @@ def ours(shape: Shape) -> dict[str, Draw]:
     """The plain form and the programs of the engine, with the decode loop around them."""
     config = TransformerConfig(shape.layers, shape.width, shape.heads, dropout=0.0, attention=shape.attention)
     model = CausalTransformer(config, shape.outputs, shape.tokens).eval()
+    lay_out(model)  # as models are when they are loaded
     forms: dict[str, SequenceModel[Any]] = {"plain form": model, "engine, torch": Engine(model, compiled=False)}
     if numba_is_there():
         forms["engine, numba"] = Engine(model, compiled=True)

@@ -18,6 +18,7 @@ from anytime.networks.attention.linear import LinearAttention
 from anytime.networks.attention.projection import HeadProjection
 from anytime.networks.attention.softmax import KeyValueCache
 from anytime.networks.engine import Engine, fast
+from anytime.networks.engine.layout import lay_out
 from anytime.networks.sequence import SequenceModel, State
 from anytime.networks.transformer import CausalTransformer
 from anytime.sampling.decode import Decoding
@@ -88,6 +89,43 @@ def test_a_long_sequence_and_a_large_batch_are_no_different(compiled, batch):
         tokens, labels = some_tokens(model, batch)
         engine = Engine(model, compiled)
         assert_close(steps(engine, tokens, engine.init_state(batch, labels)), model(tokens, labels), 3e-5)
+
+
+@each_program
+@pytest.mark.parametrize("batch", [1, 2, 3, 40])
+def test_a_model_that_is_laid_out_steps_and_runs_as_it_did(compiled, batch):
+    for options in ({}, {"attention": "momentum", "width": 18, "heads": 2}, {"tied": True}, {"token_per_position": True}):
+        model = tiny_prior(**options)
+        tokens, labels = some_tokens(model, batch)
+        expected = model(tokens, labels)
+        lay_out(model)
+        assert_close(model(tokens, labels), expected)
+        engine = Engine(model, compiled)
+        assert_close(steps(engine, tokens, engine.init_state(batch, labels)), expected)
+
+
+@each_program
+def test_what_memory_held_before_a_draw_does_not_matter(compiled):
+    model = tiny_prior()
+    engine, (tokens, labels) = Engine(model, compiled), some_tokens(model, 3)
+    state = engine.init_state(3, labels)
+    for memory in state.memories:
+        memory.keys.fill_(torch.nan)
+        memory.values.fill_(torch.nan)
+    whole = model(tokens, labels)
+    assert_close(engine.prefill(tokens[:, :2], state), whole[:, 2])
+    with torch.no_grad():
+        assert_close(engine.step(tokens[:, 2], state), whole[:, 3])
+
+
+@each_program
+@pytest.mark.parametrize("token", [-1, ENTRIES])
+def test_a_token_that_is_none_is_an_error_and_no_other_ones_embedding(compiled, token):
+    engine = Engine(tiny_prior(), compiled)
+    state = engine.init_state(2)
+    with torch.no_grad(), pytest.raises(IndexError):
+        engine.step(None, state)
+        engine.step(torch.tensor([0, token]), state)
 
 
 def change_in_place(model: CausalTransformer) -> None:

@@ -16,6 +16,7 @@ from anytime.errors import AnytimeError
 from anytime.files import read_tensors, read_yaml, replacing, write_tensors, write_yaml
 from anytime.models.bundled import BUNDLED, bundled_models
 from anytime.models.config import FORMAT, ModelConfig, build
+from anytime.networks.engine.layout import lay_out
 from anytime.tokenizers.series import SeriesTokenizerConfig
 from anytime.tokenizers.sound import OrderedSoundConfig
 
@@ -64,6 +65,7 @@ def load(name: str | Path, device: str = "cpu") -> Model:
     for part, module in {"tokenizer": tokenizer, "prior": prior}.items():
         load_weights(module, folder / f"{part}.safetensors")
         module.to(device).eval().requires_grad_(False)
+    lay_out(prior)
     return Model(config, tokenizer, prior)
 
 
@@ -115,7 +117,7 @@ def read_config(folder: Path) -> ModelConfig:
 def save_weights(module: nn.Module, path: Path, dtype: torch.dtype | None = None) -> None:
     """Writes the weights and buffers of a module as safetensors, rounded to `dtype` if one is given."""
     # Copies: tied weights share memory, which safetensors refuses to write twice.
-    state = {name: tensor.cpu().clone() for name, tensor in module.state_dict().items()}
+    state = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in module.state_dict().items()}
     if dtype is not None:
         # Single numbers, such as the range of a series, keep their digits: half precision would end at 65,504.
         rounded = {name: tensor for name, tensor in state.items() if tensor.is_floating_point() and tensor.ndim}

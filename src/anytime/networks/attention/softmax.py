@@ -48,8 +48,8 @@ class SoftmaxAttention(HeadProjection):
         """A cache for `length` positions, on the device and in the precision of the weights."""
         weight = self.output.weight
         shape = (batch, length, self.heads, self.head_width)
-        # Zeros rather than empty memory: what is masked must still be finite.
-        return KeyValueCache(weight.new_zeros(shape).transpose(1, 2), weight.new_zeros(shape).transpose(1, 2))
+        # Empty memory: nothing beyond what was fed is looked at, and zeros would cost as much as some steps.
+        return KeyValueCache(weight.new_empty(shape).transpose(1, 2), weight.new_empty(shape).transpose(1, 2))
 
     def step(self, x: Tensor, cache: KeyValueCache, position: int) -> Tensor:
         """Feeds (B, T, D) at `position` and the T - 1 after it: (B, T, D)."""

@@ -1,8 +1,8 @@
-"""The engine's program with numba: all layers in one call, see `layers.py`."""
+"""The engine's program with numba: a step in one call, see `layers.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,18 +18,19 @@ from anytime.networks.attention.softmax import KeyValueCache, SoftmaxAttention
 from anytime.networks.block import Block
 from anytime.networks.connection import Momentum, Plain
 from anytime.networks.engine import layers
-from anytime.networks.engine.layers import COLUMNS, Buffers, Rates, Shape
-from anytime.networks.engine.products import product, sgemm_address
-from anytime.networks.engine.program import Program, are_many, turned
+from anytime.networks.engine.plan import COLUMNS, Rates, Shape, room
+from anytime.networks.engine.products import sgemm_address
+from anytime.networks.engine.program import Program, turned
 from anytime.networks.transformer import CausalTransformer, TransformerState
 
 ACTIVATIONS: dict[type, int] = {nn.GELU: kernels.GELU, nn.ReLU: kernels.RELU, nn.SiLU: kernels.SILU}
-LAYERS: dict[type, Callable[[int], Callable[..., None]]] = {
+LAYERS: dict[type, Callable[[int], Callable[..., Any]]] = {
     SoftmaxAttention: layers.softmax_layers,
     LinearAttention: partial(layers.recurrent_layers, plain=True),
     MomentumAttention: partial(layers.recurrent_layers, plain=False),
 }
 FEATURES: dict[Any, int] = {elu_plus_one: kernels.ELU, relu_plus: kernels.RELU_PLUS, exponential: kernels.EXP}
+NONE = np.empty(0, np.int64)  # no tokens
 
 
 def compilable(model: CausalTransformer) -> bool:
@@ -49,43 +50,85 @@ class CompiledProgram(Program):
         batch, width = self.x.shape
         attention, hidden = self.blocks[0].attention, model.config.expansion * width
         assert isinstance(attention, SoftmaxAttention | LinearAttention | MomentumAttention)
-        self.h = torch.empty(batch, width)
-        works = [self.x, self.h, *(torch.empty(batch, size) for size in (width, width, width, 3 * width, hidden))]
-        self.buffers = Buffers(*(each.numpy() for each in works))
-        self.held: list[Tensor] = []  # what the addresses of the plan belong to
+        work = torch.empty(room(batch, width, hidden))
+        self.x, self.h = work[: 2 * batch * width].view(2, batch, width)
+        self.embedding = self.x[:, : self.embedding.shape[1]]
+        self.held: list[Tensor] = []  # what the addresses belong to
         rows = [self._row(block, memory) for block, memory in zip(self.blocks, state.memories, strict=True)]
-        self.plan = np.array([*rows, self._addresses(8 * [None] + [model.norm.weight, model.norm.bias])])
-        self.rates, self.shape = _rates(self.blocks[0], attention), _shape(self.blocks[0], attention, batch, model.length)
+        last = self._addresses(8 * [None] + [model.norm.weight, model.norm.bias], COLUMNS)
+        self.plan, self.work = np.array([*rows, last]), work.numpy()
+        self.settings, self.numbers = (
+            np.array(_rates(self.blocks[0], attention)),
+            np.array(self._shape(batch, attention), np.int64),
+        )
+        self.reads_out = self.numbers[Shape._fields.index("output")] != 0
+        self.embeds = state.tokens is None and not self.neighbours
+        self.previous = NONE
         self.run = LAYERS[type(attention)](attention.head_width)
-        self.last = turned(model.output.weight, batch) if isinstance(model.output, nn.Linear) else None
 
-    def _through(self, position: int) -> Tensor:
-        self.run(self.shape, self.rates, self.buffers, self.plan, position)
-        return self.h
+    def _embed(self, previous: Tensor | None, state: TransformerState, known: int) -> None:
+        """Leaves it to the compiled step, but for a first token, and what looks back further than one."""
+        if previous is None or not self.embeds:
+            self.previous = NONE
+            super()._embed(previous, state, known)
+        else:
+            self.previous = previous.contiguous().numpy()
 
-    def _read_out(self, hidden: Tensor, known: int) -> Tensor:
-        output = self.model.output
-        if self.last is None or output.bias is None:
-            return super()._read_out(hidden, known)
-        parameters = torch.empty(len(hidden), len(output.bias))  # a new one, since it is given out
-        where = self.last.data_ptr(), output.bias.data_ptr()
-        product(self.shape.sgemm, self.shape.turned, self.buffers.h, *where, parameters.numpy())
-        return parameters
+    def _through(self, position: int, known: int) -> Tensor:
+        parameters = self.run(self.numbers, self.settings, self.work, self.plan, self.previous, position, known)
+        return torch.from_numpy(parameters) if self.reads_out else self._read_out(self.h, known)
 
-    def _row(self, block: Block, memory: Any) -> Any:
+    def _row(self, block: Block, memory: Any) -> list[int]:
         """The addresses of one layer."""
         attention, (up, _, _, down) = block.attention, block.feed_forward
         assert isinstance(attention, SoftmaxAttention | LinearAttention | MomentumAttention)
         maps = [each for each in (attention.query_key_value, attention.output, up, down) if isinstance(each, nn.Linear)]
-        parts = [part for each in maps for part in (turned(each.weight, len(self.x)), each.bias)]
+        parts = [part for each in maps for part in (turned(each.weight, self.turned), each.bias)]
         parts += [part for norm in (block.attention_norm, block.feed_forward_norm) for part in (norm.weight, norm.bias)]
-        return self._addresses([*parts, *_memories(memory)])
+        return self._addresses([*parts, *_memories(memory)], COLUMNS)
 
-    def _addresses(self, tensors: list[Tensor | None]) -> Any:
-        """Where they lie, nought for those that are not there."""
+    def _addresses(self, tensors: Sequence[Tensor | None], count: int) -> list[int]:
+        """Where they lie, nought for those that are not there, and noughts up to `count`."""
         self.held += [each for each in tensors if each is not None]
         found = [0 if each is None else each.data_ptr() for each in tensors]
-        return np.array(found + [0] * (COLUMNS - len(found)), np.int64)
+        return found + [0] * (count - len(found))
+
+    def _shape(self, batch: int, attention: Any) -> Shape:
+        config, block, state = self.model.config, self.blocks[0], (self.table, self.places.contiguous(), self.condition)
+        table, places, condition = self._addresses([None if each is None else each.contiguous() for each in state], 3)
+        apart = config.token_per_position
+        return Shape(
+            sgemm=sgemm_address(),
+            turned=int(self.turned),
+            rows=batch,
+            width=config.width,
+            heads=attention.heads,
+            hidden=config.expansion * config.width,
+            length=self.model.length,
+            before=int(block.before),
+            activation=ACTIVATIONS[type(block.feed_forward[1])],
+            features=0 if isinstance(attention, SoftmaxAttention) else FEATURES[attention.features],
+            table=table,
+            embedded=self.table.shape[1],
+            kinds=len(self.table) // self.model.length if apart else len(self.table),
+            next_kinds=self.outside if apart else 0,
+            places=places,
+            condition=condition,
+            **self._last(),
+        )
+
+    def _last(self) -> dict[str, int]:
+        """Where the last map lies."""
+        output = self.model.output
+        if output.bias is None:
+            return {"outputs": 0, "output": 0, "output_turned": 0, "next_output": 0, "output_bias": 0, "next_bias": 0}
+        outputs, single = output.bias.shape[-1], isinstance(output, nn.Linear)
+        weight = turned(output.weight, self.turned) if single else output.weight.detach()
+        inner = weight if single else weight[0]
+        where, bias = self._addresses([weight, output.bias], 2)
+        between = (0, 0) if single else (weight.stride(0), outputs)
+        last = {"outputs": outputs, "output": where, "output_turned": int(inner.is_contiguous())}
+        return last | {"next_output": between[0], "output_bias": bias, "next_bias": between[1]}
 
 
 def _memories(memory: Any) -> list[Tensor]:
@@ -99,13 +142,6 @@ def _memories(memory: Any) -> list[Tensor]:
     assert isinstance(memory, LinearState)
     memory.keys_values, memory.keys = memory.keys_values.contiguous(), memory.keys.contiguous()
     return [memory.keys_values, memory.keys]
-
-
-def _shape(block: Block, attention: Any, batch: int, length: int) -> Shape:
-    features = 0 if isinstance(attention, SoftmaxAttention) else FEATURES[attention.features]
-    activation = ACTIVATIONS[type(block.feed_forward[1])]
-    heads, before = attention.heads, int(block.before)
-    return Shape(sgemm_address(), int(are_many(batch)), batch, heads, length, before, activation, features)
 
 
 def _rates(block: Block, attention: Any) -> Rates:

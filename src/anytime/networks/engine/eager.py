@@ -27,27 +27,27 @@ class EagerProgram(Program):
 
     def __init__(self, model: CausalTransformer, state: TransformerState) -> None:
         super().__init__(model, state)
-        self.layers = [_Layer(block, memory, state.batch) for block, memory in zip(self.blocks, state.memories, strict=True)]
+        self.layers = [_Layer(block, memory, self.turned) for block, memory in zip(self.blocks, state.memories, strict=True)]
 
-    def _through(self, position: int) -> Tensor:
+    def _through(self, position: int, known: int) -> Tensor:
         x: Tensor = self.x
         carry: Carry | None = None
         for layer in self.layers:
             x, carry = layer(x, carry, position)
-        return normalised(self.model.norm, x)
+        return self._read_out(normalised(self.model.norm, x), known)
 
 
 class _Layer:
     """One block."""
 
-    def __init__(self, block: Block, memory: Memory, batch: int) -> None:
+    def __init__(self, block: Block, memory: Memory, copied: bool) -> None:
         self.block, self.attend = block, attending(block, memory)
         self.plain = isinstance(block.connection, Plain)
         up, self.activation, _, down = block.feed_forward
         projection = block.attention
         assert isinstance(projection, SoftmaxAttention | LinearAttention | MomentumAttention)
         maps = (projection.query_key_value, projection.output, up, down)
-        self.maps = [(each.bias.detach(), turned(each.weight, batch)) for each in maps if isinstance(each, nn.Linear)]
+        self.maps = [(each.bias.detach(), turned(each.weight, copied)) for each in maps if isinstance(each, nn.Linear)]
 
     def __call__(self, x: Tensor, carry: Carry | None, position: int) -> tuple[Tensor, Carry | None]:
         (qkv_bias, qkv), (out_bias, out), (up_bias, up), (down_bias, down) = self.maps

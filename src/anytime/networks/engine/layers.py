@@ -1,92 +1,75 @@
-"""All layers of a transformer on one position, in one compiled call, however many they are.
+"""One step of a transformer in one compiled call: embedding, all layers, however many they are, and the last map.
 
-What a layer needs lies where torch has it, and the call is given the addresses, a row for each layer. A function is compiled for
-each attention and each width of the heads.
+What a layer needs lies where torch has it, and the call is given the addresses, a row for each layer; see `plan.py`. A function
+is compiled for each attention and each width of the heads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from anytime.compiled import Array, compiled, inlined
 from anytime.networks.engine import loops
-from anytime.networks.engine.products import block, product, vector
+from anytime.networks.engine.memory import block, vector
+from anytime.networks.engine.plan import (
+    DOWN,
+    DOWN_BIAS,
+    FIRST_MEMORY,
+    NORM,
+    NORM_BIAS,
+    OUT,
+    OUT_BIAS,
+    QKV,
+    QKV_BIAS,
+    SECOND_MEMORY,
+    SECOND_NORM,
+    THIRD_MEMORY,
+    UP,
+    UP_BIAS,
+    Buffers,
+    Rates,
+    Shape,
+    named,
+)
+from anytime.networks.engine.products import product
 from anytime.networks.kernels import F, activate, add, join, normalise
 
-# What the columns of a plan are the addresses of: weights and biases of the maps and norms (a bias follows its weight), and the
-# memory of the attention.
-QKV, QKV_BIAS, OUT, OUT_BIAS, UP, UP_BIAS, DOWN, DOWN_BIAS = range(8)
-NORM, NORM_BIAS, SECOND_NORM, SECOND_NORM_BIAS = range(8, 12)
-FIRST_MEMORY, SECOND_MEMORY, THIRD_MEMORY = range(12, 15)
-COLUMNS = 15
+FLOAT = 4  # bytes
 
 
-class Shape(NamedTuple):
-    """What does not change from step to step, int64 each.
+@inlined
+def embed(shape: Shape, buffers: Buffers, previous: Array, position: int, known: int) -> None:
+    """Writes the input of the step into the stream: the last of `known` tokens, its place, and what the row is told.
 
-    Attributes:
-        sgemm: address of the function that multiplies, 0 for none.
-        turned: whether weights are (K, N).
-        rows: B.
-        heads: H.
-        length: of the caches.
-        before: whether norms come before the branches.
-        activation: see `kernels.activate`.
-        features: see `kernels.map_features`.
+    Raises:
+        IndexError: a token is none.
     """
-
-    sgemm: int
-    turned: int
-    rows: int
-    heads: int
-    length: int
-    before: int
-    activation: int
-    features: int
-
-
-class Rates(NamedTuple):
-    """What numbers there are beside the weights, float64 each.
-
-    Attributes:
-        norm: epsilon of the norms.
-        mu: momentum over depth.
-        step_size: of it.
-        mass: epsilon of linear attention.
-        attention_mu: momentum of the attention.
-        gamma: its step size.
-    """
-
-    norm: float
-    mu: float
-    step_size: float
-    mass: float
-    attention_mu: float
-    gamma: float
+    x, place = buffers.x, vector(shape.places + FLOAT * position * shape.width, shape.width)
+    table = block(shape.table + FLOAT * (known - 1) * shape.next_kinds * shape.embedded, (shape.kinds, shape.embedded))
+    for r in range(shape.rows):
+        if not 0 <= previous[r] < shape.kinds:
+            raise IndexError("a token is out of range")
+        token = table[previous[r]]
+        for i in range(shape.width):
+            x[r, i] = place[i]
+        for i in range(shape.embedded):
+            x[r, i] += token[i]
+    if shape.condition:
+        add(x, block(shape.condition, (shape.rows, shape.width)))
 
 
-class Buffers(NamedTuple):
-    """Where a step works, (B, D) each but for the last two.
-
-    Attributes:
-        x: the stream.
-        h: the stream normalised.
-        a: what the heads put out.
-        g: what a branch puts out.
-        v: the velocity over depth.
-        qkv: (B, 3 D).
-        hidden: (B, hidden).
-    """
-
-    x: Array
-    h: Array
-    a: Array
-    g: Array
-    v: Array
-    qkv: Array
-    hidden: Array
+@inlined
+def read_out(shape: Shape, buffers: Buffers, known: int) -> Any:
+    """Parameters (B, P) of the next token, a new array; empty if that is done elsewhere."""
+    parameters = np.empty((shape.rows, shape.outputs), np.float32)
+    if shape.output:
+        weight, bias = shape.output + FLOAT * known * shape.next_output, shape.output_bias + FLOAT * known * shape.next_bias
+        product(shape.sgemm, shape.output_turned, buffers.h, weight, bias, parameters)
+    return parameters
 
 
 @inlined
@@ -140,12 +123,26 @@ def by_head(shape: Shape, width: int, buffers: Buffers) -> Any:
 
 
 @cache
-def softmax_layers(width: int) -> Callable[..., None]:
+def softmax_layers(width: int) -> Callable[..., Any]:
     """For softmax attention with heads of that width."""
 
     @compiled
-    def run(shape: Shape, rates: Rates, buffers: Buffers, plan: Array, position: int) -> None:
-        """From the stream `buffers.x` to its last norm in `buffers.h`; a row of `plan` for each layer and one for that norm."""
+    def run(numbers: Array, settings: Array, work: Array, plan: Array, previous: Array, position: int, known: int) -> Any:
+        """Parameters (B, P) of the next token.
+
+        Args:
+            numbers: a `Shape`.
+            settings: `Rates`.
+            work: `Buffers`, the stream first, where the input lies already if there is no `previous`; after it the stream's last
+                norm.
+            plan: a row for each layer and one for that norm.
+            previous: the last token of each row, int64 (B,), or none.
+            position: how many positions were fed.
+            known: how many tokens there are.
+        """
+        shape, rates, buffers = named(numbers, settings, work)
+        if len(previous):
+            embed(shape, buffers, previous, position, known)
         cached = shape.rows, shape.length, shape.heads, width
         qkv, out = by_head(shape, width, buffers)
         begin(shape, rates, buffers, plan[0])
@@ -156,17 +153,21 @@ def softmax_layers(width: int) -> Callable[..., None]:
             loops.softmax(width, qkv, keys, values, position, out)
             conclude(shape, rates, buffers, layer, plan[index + 1])
         finish(shape, rates, buffers, plan[-1])
+        return read_out(shape, buffers, known)
 
     return run
 
 
 @cache
-def recurrent_layers(width: int, plain: bool) -> Callable[..., None]:
+def recurrent_layers(width: int, plain: bool) -> Callable[..., Any]:
     """For linear attention, which is `plain`, or momentum attention."""
 
     @compiled
-    def run(shape: Shape, rates: Rates, buffers: Buffers, plan: Array, position: int) -> None:
+    def run(numbers: Array, settings: Array, work: Array, plan: Array, previous: Array, position: int, known: int) -> Any:
         """As for softmax attention. Where there is no speed, its address is nought and nobody goes there."""
+        shape, rates, buffers = named(numbers, settings, work)
+        if len(previous):
+            embed(shape, buffers, previous, position, known)
         state, mass, scale = (shape.rows, shape.heads, width * width), F(rates.mass), (F(rates.attention_mu), F(rates.gamma))
         qkv, out = by_head(shape, width, buffers)
         begin(shape, rates, buffers, plan[0])
@@ -178,5 +179,6 @@ def recurrent_layers(width: int, plain: bool) -> Callable[..., None]:
             loops.recurrent(plain, width, qkv, sums, keys, speed, scale, shape.features, mass, out)
             conclude(shape, rates, buffers, layer, plan[index + 1])
         finish(shape, rates, buffers, plan[-1])
+        return read_out(shape, buffers, known)
 
     return run

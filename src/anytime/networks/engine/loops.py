@@ -14,6 +14,7 @@ import numpy as np
 
 from anytime.compiled import Array, inlined
 from anytime.networks.attention.recurrence import step
+from anytime.networks.engine.memory import ask_for
 from anytime.networks.kernels import F, exp, map_features
 
 
@@ -21,13 +22,15 @@ from anytime.networks.kernels import F, exp, map_features
 def softmax(width: int, qkv: Array, keys: Array, values: Array, position: int, out: Array) -> None:
     """One query a row, after its own key and value joined the cache: qkv (R, 3, H, D), cache (R, L, H, D), out (R, H, D).
 
-    A row's keys are read from first to last, all heads of a position together, for memory is fast only when it is read in order.
-    Four positions at a time, so that as many sums are under way at once; past the end the last one stands in, with weight 0.
+    A row's keys are read from first to last, all heads of a position together, for memory is fast only when it is read in order;
+    meanwhile its values are asked for, and while those are read the keys of the next row. Four positions at a time, so that as
+    many sums are under way at once; past the end the last one stands in, with weight 0.
     """
     rows, _, heads = keys.shape[:3]
-    scores, scale = np.empty((heads, position + 4), np.float32), F(1 / math.sqrt(width))
+    scores, scale = np.empty((heads, position // 4 * 4 + 4), np.float32), F(1 / math.sqrt(width))
     for r in range(rows):
         k, v = keys[r], values[r]
+        soon, later = v.reshape(-1), keys[min(r + 1, rows - 1)].reshape(-1)
         for h in range(heads):
             query, key, value, output = qkv[r, 0, h], qkv[r, 1, h], qkv[r, 2, h], out[r, h]
             new_key, new_value = k[position, h], v[position, h]
@@ -37,6 +40,7 @@ def softmax(width: int, qkv: Array, keys: Array, values: Array, position: int, o
         for t in range(0, position + 1, 4):
             t1, t2, t3 = min(t + 1, position), min(t + 2, position), min(t + 3, position)
             for h in range(heads):
+                ask_for(soon, (t * heads + 4 * h) * width, 4 * width)
                 query, k0, k1, k2, k3 = qkv[r, 0, h], k[t, h], k[t1, h], k[t2, h], k[t3, h]
                 a, b, c, d = F(0), F(0), F(0), F(0)
                 for i in range(width):
@@ -45,11 +49,11 @@ def softmax(width: int, qkv: Array, keys: Array, values: Array, position: int, o
                     c += query[i] * k2[i]
                     d += query[i] * k3[i]
                 scores[h, t], scores[h, t + 1], scores[h, t + 2], scores[h, t + 3] = a, b, c, d
-        for h in range(heads):
-            weigh(scores[h], position)
+        weigh(scores, position)
         for t in range(0, position + 1, 4):
             t1, t2, t3 = min(t + 1, position), min(t + 2, position), min(t + 3, position)
             for h in range(heads):
+                ask_for(later, (t * heads + 4 * h) * width, 4 * width)
                 output, v0, v1, v2, v3 = out[r, h], v[t, h], v[t1, h], v[t2, h], v[t3, h]
                 a, b, c, d = scores[h, t], scores[h, t + 1], scores[h, t + 2], scores[h, t + 3]
                 for i in range(width):
@@ -58,16 +62,27 @@ def softmax(width: int, qkv: Array, keys: Array, values: Array, position: int, o
 
 @inlined
 def weigh(scores: Array, position: int) -> None:
-    """Softmax of the first `position` + 1 scores, in place, and 0 after them."""
-    highest, mass = scores[0], F(0)
-    for t in range(position + 1):
-        highest = max(highest, scores[t])
-    for t in range(position + 1):
-        scores[t] = exp(scores[t] - highest)
-        mass += scores[t]
-    for t in range(position + 1):
-        scores[t] /= mass
-    scores[position + 1 :] = F(0)
+    """Softmax of the first `position` + 1 scores of each head (H, T), in place, and 0 after them.
+
+    The exponentials of all heads are one loop: those of a head are too few to fill the vectors of the processor.
+    """
+    heads, length = scores.shape
+    for h in range(heads):
+        row, highest = scores[h], scores[h, 0]
+        for t in range(length):
+            highest = max(highest, row[t])
+        for t in range(length):
+            row[t] -= highest
+    flat = scores.reshape(-1)
+    for i in range(len(flat)):
+        flat[i] = exp(flat[i])
+    for h in range(heads):
+        row, mass = scores[h], F(0)
+        row[position + 1 :] = F(0)
+        for t in range(length):
+            mass += row[t]
+        for t in range(length):
+            row[t] /= mass
 
 
 @inlined

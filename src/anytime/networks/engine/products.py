@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from llvmlite import ir
@@ -20,6 +19,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from anytime.compiled import Array, compiled
+from anytime.networks.engine.memory import block, vector
 from anytime.networks.kernels import F
 
 FEW = 2  # rows that the loop multiplies
@@ -34,16 +34,6 @@ def sgemm_address() -> int:
         return ctypes.cast(ctypes.CDLL(str(library)).SGEMM, ctypes.c_void_p).value or 0
     except (OSError, AttributeError):
         return 0
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _pointer(_: Any, address: Any) -> Any:
-    """An address as what `numba.carray` takes."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(address), code
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -72,18 +62,6 @@ def _sgemm(_: Any, function: Any, turned: Any, outputs: Any, rows: Any, inputs: 
 
 
 @compiled
-def vector(address: int, length: int) -> Any:
-    """The float32 numbers that lie there."""
-    return numba.carray(_pointer(address), (length,), np.float32)
-
-
-@compiled
-def block(address: int, shape: Any) -> Any:
-    """The float32 array of that shape that lies there."""
-    return numba.carray(_pointer(address), shape, np.float32)
-
-
-@compiled
 def product(sgemm: int, turned: int, x: Array, weight: int, bias: int, y: Array) -> None:
     """y = x W + b.
 
@@ -103,7 +81,9 @@ def product(sgemm: int, turned: int, x: Array, weight: int, bias: int, y: Array)
     for r in range(rows):
         for i in range(outputs):
             y[r, i] = added[i]
-    if sgemm:
+    if rows <= FEW:
+        streamed_turned(x, block(weight, (inputs, outputs)), y)
+    elif sgemm:
         _sgemm(sgemm, turned, outputs, rows, inputs, weight, x.ctypes.data, y.ctypes.data)
     elif turned:
         in_pieces(x, block(weight, (inputs, outputs)), y)
@@ -135,6 +115,20 @@ def streamed(x: Array, weight: Array, bias: Array, y: Array) -> None:
                 c += x[r, i] * weight[n2, i]
                 d += x[r, i] * weight[n3, i]
             y[r, n], y[r, n1], y[r, n2], y[r, n3] = a + bias[n], b + bias[n1], c + bias[n2], d + bias[n3]
+
+
+@compiled
+def streamed_turned(x: Array, weight: Array, y: Array) -> None:
+    """y += x W for a few rows: four rows of W (K, N) at a time, past the end the last one again, with weight 0."""
+    inputs, outputs = weight.shape
+    for k in range(0, inputs, 4):
+        k1, k2, k3 = min(k + 1, inputs - 1), min(k + 2, inputs - 1), min(k + 3, inputs - 1)
+        w0, w1, w2, w3 = weight[k], weight[k1], weight[k2], weight[k3]
+        for r in range(len(x)):
+            a, b, c, d = x[r, k], x[r, k1] * F(k + 1 < inputs), x[r, k2] * F(k + 2 < inputs), x[r, k3] * F(k + 3 < inputs)
+            sums = y[r]
+            for n in range(outputs):
+                sums[n] += (a * w0[n] + b * w1[n]) + (c * w2[n] + d * w3[n])
 
 
 @compiled

@@ -11,7 +11,7 @@ from anytime.networks.block import Block
 from anytime.networks.positions import PositionLinear
 from anytime.networks.transformer import CausalTransformer, TransformerState
 
-MANY_ROWS = 8  # from here on a copy of the weights gains more in some ten steps than it costs
+MANY_ROWS = 8  # from here on a copy of the weights as (K, N) gains more in some ten steps than it costs
 
 
 class Program(ABC):
@@ -23,7 +23,7 @@ class Program(ABC):
     """
 
     def __init__(self, model: CausalTransformer, state: TransformerState) -> None:
-        self.model = model
+        self.model, self.outside = model, model.vocabulary
         self.blocks = [block for block in model.blocks if isinstance(block, Block)]
         self.start = None if model.start is None else model.start.detach()
         self.table = model.token_embedding.weight.detach()
@@ -31,24 +31,23 @@ class Program(ABC):
         self.condition = None if state.condition is None else state.condition[:, 0]
         self.x = torch.empty(state.batch, model.config.width, dtype=self.table.dtype)
         self.embedding = self.x[:, : self.table.shape[1]]
-        self.outside = model.vocabulary
+        self.turned = are_turned(self.blocks, state.batch)
         self.neighbours = [] if model.neighbours is None else _neighbours(model)
 
     def step(self, previous: Tensor | None, state: TransformerState) -> Tensor:
         """Parameters (B, P) of the next token; the state moves on."""
         known = state.position + (self.start is None)
         self._embed(previous, state, known)
-        hidden = self._through(state.position)
+        parameters = self._through(state.position, known)
         state.position += 1
-        parameters = self._read_out(hidden, known)
         if self.model.coupling is None:
             return parameters
         coupled: Tensor = self.model.coupling(parameters[:, None], state.tokens, known)
         return coupled[:, 0]
 
     @abstractmethod
-    def _through(self, position: int) -> Tensor:
-        """Runs the layers and the last norm on `self.x`, which they may change: (B, D)."""
+    def _through(self, position: int, known: int) -> Tensor:
+        """Runs the layers, the last norm and the last map on `self.x`, which they may change: (B, P)."""
 
     def _embed(self, previous: Tensor | None, state: TransformerState, known: int) -> None:
         """Writes the input of the step into `self.x`; `known` is how many tokens there are."""
@@ -75,15 +74,16 @@ class Program(ABC):
         return torch.nn.functional.linear(hidden, output.weight, output.bias)
 
 
-def are_many(batch: int) -> bool:
-    """Whether weights are turned for so many rows."""
-    return batch >= MANY_ROWS
+def are_turned(blocks: list[Block], batch: int) -> bool:
+    """Whether the weights of linear maps are read as (K, N): they lie so, see `layout.py`, or there are many rows."""
+    maps = [each for block in blocks for each in block.modules() if isinstance(each, torch.nn.Linear)]
+    return batch >= MANY_ROWS or all(each.weight.t().is_contiguous() for each in maps)
 
 
-def turned(weight: Tensor, batch: int) -> Tensor:
-    """The transpose of a weight (N, K): for few rows a view; for many a copy, whose product is up to 1.6 times as fast."""
-    view = weight.detach().contiguous().t()
-    return view.contiguous() if are_many(batch) else view
+def turned(weight: Tensor, copied: bool) -> Tensor:
+    """The transpose of a weight (N, K), in one piece: a copy where it does not lie so, or a view of what does not."""
+    weight = weight.detach()
+    return weight.t().contiguous() if copied else weight.contiguous().t()
 
 
 def _places(model: CausalTransformer) -> Tensor:

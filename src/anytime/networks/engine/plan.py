@@ -1,0 +1,144 @@
+"""What the compiled step of a transformer is told: numbers, addresses and where to work, as four arrays.
+
+A call from Python unpacks its arguments one by one, and finds nothing of the interpreter in the caches after a step that ran
+through all weights: arrays cost a microsecond each, tuples of arrays ten times that. So numbers are packed here, and named again
+inside the compiled step.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numba.np.unsafe.ndarray import to_fixed_tuple
+
+from anytime.compiled import Array, inlined
+
+# What the columns of a plan are the addresses of: weights and biases of the maps and norms (a bias follows its weight), and the
+# memory of the attention.
+QKV, QKV_BIAS, OUT, OUT_BIAS, UP, UP_BIAS, DOWN, DOWN_BIAS = range(8)
+NORM, NORM_BIAS, SECOND_NORM, SECOND_NORM_BIAS = range(8, 12)
+FIRST_MEMORY, SECOND_MEMORY, THIRD_MEMORY = range(12, 15)
+COLUMNS = 15
+
+
+class Shape(NamedTuple):
+    """What does not change from step to step, int64 each.
+
+    Attributes:
+        sgemm: address of the function that multiplies, 0 for none.
+        turned: whether weights are (K, N).
+        rows: B.
+        width: D.
+        heads: H.
+        hidden: width between the two maps of a feed-forward layer.
+        length: of the caches.
+        before: whether norms come before the branches.
+        activation: see `kernels.activate`.
+        features: see `kernels.map_features`.
+        table: address of the embeddings of tokens, rows of `embedded` numbers.
+        embedded: E, at most D.
+        kinds: rows of the table that one position looks at.
+        next_kinds: rows from those of one position to those of the next, 0 if all look at the same.
+        places: address of what each position adds, (N, D).
+        condition: address of what each row adds, (B, D), 0 for none.
+        outputs: P.
+        output: address of the last map's weight, 0 if it is no part of this.
+        output_turned: whether that is (D, P).
+        next_output: numbers from one position's last map to the next one's, 0 if all share it.
+        output_bias: address of its bias.
+        next_bias: as `next_output`.
+    """
+
+    sgemm: int
+    turned: int
+    rows: int
+    width: int
+    heads: int
+    hidden: int
+    length: int
+    before: int
+    activation: int
+    features: int
+    table: int
+    embedded: int
+    kinds: int
+    next_kinds: int
+    places: int
+    condition: int
+    outputs: int
+    output: int
+    output_turned: int
+    next_output: int
+    output_bias: int
+    next_bias: int
+
+
+SHAPE = len(Shape._fields)
+
+
+class Rates(NamedTuple):
+    """What numbers there are beside the weights, float64 each.
+
+    Attributes:
+        norm: epsilon of the norms.
+        mu: momentum over depth.
+        step_size: of it.
+        mass: epsilon of linear attention.
+        attention_mu: momentum of the attention.
+        gamma: its step size.
+    """
+
+    norm: float
+    mu: float
+    step_size: float
+    mass: float
+    attention_mu: float
+    gamma: float
+
+
+RATES = len(Rates._fields)
+
+
+class Buffers(NamedTuple):
+    """Where a step works, (B, D) each but for the last two.
+
+    Attributes:
+        x: the stream.
+        h: the stream normalised.
+        a: what the heads put out.
+        g: what a branch puts out.
+        v: the velocity over depth.
+        qkv: (B, 3 D).
+        hidden: (B, hidden).
+    """
+
+    x: Array
+    h: Array
+    a: Array
+    g: Array
+    v: Array
+    qkv: Array
+    hidden: Array
+
+
+def room(rows: int, width: int, hidden: int) -> int:
+    """How many numbers the buffers take; x and h come first."""
+    return rows * (8 * width + hidden)
+
+
+@inlined
+def named(numbers: Array, rates: Array, work: Array) -> Any:
+    """Shape, rates and buffers of what lies in three arrays, int64, float64 and float32."""
+    shape = Shape(*to_fixed_tuple(numbers, SHAPE))
+    rows, width, size = shape.rows, shape.width, shape.rows * shape.width
+    x, h, a, g, v = (
+        work[:size],
+        work[size : 2 * size],
+        work[2 * size : 3 * size],
+        work[3 * size : 4 * size],
+        work[4 * size : 5 * size],
+    )
+    qkv, hidden = work[5 * size : 8 * size].reshape((rows, 3 * width)), work[8 * size :].reshape((rows, shape.hidden))
+    one = (rows, width)
+    buffers = Buffers(x.reshape(one), h.reshape(one), a.reshape(one), g.reshape(one), v.reshape(one), qkv, hidden)
+    return shape, Rates(*to_fixed_tuple(rates, RATES)), buffers
