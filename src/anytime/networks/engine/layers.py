@@ -14,7 +14,7 @@ import numpy as np
 
 from anytime.compiled import Array, compiled, inlined
 from anytime.networks.engine import loops
-from anytime.networks.engine.memory import block, vector
+from anytime.networks.engine.memory import FLOAT, address, block, vector
 from anytime.networks.engine.plan import (
     DOWN,
     DOWN_BIAS,
@@ -37,8 +37,6 @@ from anytime.networks.engine.plan import (
 )
 from anytime.networks.engine.products import product
 from anytime.networks.kernels import F, activate, add, join, normalise
-
-FLOAT = 4  # bytes
 
 
 @inlined
@@ -115,8 +113,8 @@ def finish(shape: Shape, rates: Rates, buffers: Buffers, last: Array) -> None:
 @inlined
 def by_head(shape: Shape, width: int, buffers: Buffers) -> Any:
     """Queries, keys and values (B, 3, H, D / H), and where the heads put out (B, H, D / H)."""
-    heads = buffers.qkv.reshape((shape.rows, 3, shape.heads, width))
-    return heads, buffers.a.reshape((shape.rows, shape.heads, width))
+    heads = block(address(buffers.qkv), (shape.rows, 3, shape.heads, width))
+    return heads, block(address(buffers.a), (shape.rows, shape.heads, width))
 
 
 # Two functions and not one with a branch: what a branch leaves out would be compiled all the same, for some seconds.

@@ -14,7 +14,7 @@ import numpy as np
 
 from anytime.compiled import Array, inlined
 from anytime.networks.attention.recurrence import step
-from anytime.networks.engine.memory import ask_for
+from anytime.networks.engine.memory import address, ask_for, vector
 from anytime.networks.kernels import F, exp, map_features
 
 
@@ -30,7 +30,7 @@ def softmax(width: int, qkv: Array, keys: Array, values: Array, position: int, o
     scores, scale = np.empty((heads, position // 4 * 4 + 4), np.float32), F(1 / math.sqrt(width))
     for r in range(rows):
         k, v = keys[r], values[r]
-        soon, later = v.reshape(-1), keys[min(r + 1, rows - 1)].reshape(-1)
+        soon, later = vector(address(v), v.size), vector(address(keys[min(r + 1, rows - 1)]), k.size)
         for h in range(heads):
             query, key, value, output = qkv[r, 0, h], qkv[r, 1, h], qkv[r, 2, h], out[r, h]
             new_key, new_value = k[position, h], v[position, h]
@@ -73,7 +73,7 @@ def weigh(scores: Array, position: int) -> None:
             highest = max(highest, row[t])
         for t in range(length):
             row[t] -= highest
-    flat = scores.reshape(-1)
+    flat = vector(address(scores), scores.size)
     for i in range(len(flat)):
         flat[i] = exp(flat[i])
     for h in range(heads):

@@ -16,7 +16,8 @@ from numba.extending import intrinsic
 
 from anytime.compiled import Array, compiled, inlined
 
-LINE = 16  # float32 numbers that memory gives at once
+FLOAT = 4  # bytes of a float32
+LINE = 16  # of them that memory gives at once
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -42,6 +43,12 @@ def _prefetch(_: Any, array: Any, index: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, index), code
+
+
+@inlined
+def address(array: Array) -> int:
+    """Where an array begins, int64."""
+    return np.int64(array.ctypes.data)
 
 
 @compiled

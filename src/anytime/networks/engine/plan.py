@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from anytime.compiled import Array, inlined
+from anytime.networks.engine.memory import FLOAT, address, block
 
 # What the columns of a plan are the addresses of: weights and biases of the maps and norms (a bias follows its weight), and the
 # memory of the attention.
@@ -130,15 +131,8 @@ def room(rows: int, width: int, hidden: int) -> int:
 def named(numbers: Array, rates: Array, work: Array) -> Any:
     """Shape, rates and buffers of what lies in three arrays, int64, float64 and float32."""
     shape = Shape(*to_fixed_tuple(numbers, SHAPE))
-    rows, width, size = shape.rows, shape.width, shape.rows * shape.width
-    x, h, a, g, v = (
-        work[:size],
-        work[size : 2 * size],
-        work[2 * size : 3 * size],
-        work[3 * size : 4 * size],
-        work[4 * size : 5 * size],
-    )
-    qkv, hidden = work[5 * size : 8 * size].reshape((rows, 3 * width)), work[8 * size :].reshape((rows, shape.hidden))
-    one = (rows, width)
-    buffers = Buffers(x.reshape(one), h.reshape(one), a.reshape(one), g.reshape(one), v.reshape(one), qkv, hidden)
-    return shape, Rates(*to_fixed_tuple(rates, RATES)), buffers
+    one, size, start = (shape.rows, shape.width), FLOAT * shape.rows * shape.width, address(work)
+    x, h, a = block(start, one), block(start + size, one), block(start + 2 * size, one)
+    g, v = block(start + 3 * size, one), block(start + 4 * size, one)
+    qkv, hidden = block(start + 5 * size, (shape.rows, 3 * shape.width)), block(start + 8 * size, (shape.rows, shape.hidden))
+    return shape, Rates(*to_fixed_tuple(rates, RATES)), Buffers(x, h, a, g, v, qkv, hidden)

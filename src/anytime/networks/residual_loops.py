@@ -1,0 +1,205 @@
+"""The layers of a residual decoder on one image after another, compiled by numba: float32, one thread.
+
+An image of a small map is a few hundred thousand numbers that stay in the cache from the first layer to the last, and its
+products take less time than torch needs to launch what lies between them. Maps are (cells, channels), row by row. As each image
+is drawn by itself, it comes out the same in any batch. Imported only where numba is there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from anytime.compiled import Array, compiled, inlined
+from anytime.networks.engine.memory import FLOAT, address, block, vector
+from anytime.networks.engine.products import product
+from anytime.networks.kernels import F, add, exp
+
+CONVOLVE, MIX, MODULATE, RESIDUAL, NORMALISE, BEND, DOUBLE = range(7)
+KIND, OUTPUTS, FIRST = range(3)  # columns of a plan; addresses follow
+COLUMNS = FIRST + 8
+PARTS = 16  # pixels that a cell adds to when a map is doubled
+
+
+@inlined
+def bend(x: Any) -> Any:
+    """SiLU."""
+    return x / (F(1) + exp(min(-x, F(87))))
+
+
+@compiled
+def bend_all(x: Array) -> None:
+    """SiLU of (cells, C), in place."""
+    for cell in range(len(x)):
+        for i in range(x.shape[1]):
+            x[cell, i] = bend(x[cell, i])
+
+
+@compiled
+def group_norm(x: Array, groups: int, weight: int, bias: int, epsilon: Any, y: Array) -> None:
+    """Group norm of one image (cells, C); y may be x."""
+    cells, channels = x.shape
+    scale, shift, size = np.zeros(channels, np.float32), np.zeros(channels, np.float32), channels // groups
+    weights, biases = vector(weight, channels), vector(bias, channels)
+    for cell in range(cells):
+        for i in range(channels):
+            shift[i] += x[cell, i]
+    share(shift, groups, size, F(cells * size))
+    for cell in range(cells):
+        for i in range(channels):
+            scale[i] += (x[cell, i] - shift[i]) * (x[cell, i] - shift[i])
+    share(scale, groups, size, F(cells * size))
+    for i in range(channels):
+        scale[i] = weights[i] / np.sqrt(scale[i] + F(epsilon))
+        shift[i] = biases[i] - shift[i] * scale[i]
+    for cell in range(cells):
+        for i in range(channels):
+            y[cell, i] = x[cell, i] * scale[i] + shift[i]
+
+
+@inlined
+def share(sums: Array, groups: int, size: int, count: Any) -> None:
+    """Sums of channels to the mean of their group."""
+    for g in range(groups):
+        total = F(0)
+        for i in range(size):
+            total += sums[g * size + i]
+        for i in range(size):
+            sums[g * size + i] = total / count
+
+
+@compiled
+def convolve(sgemm: int, x: Array, width: int, weight: int, bias: int, room: int, y: Array) -> None:
+    """A 3x3 convolution with padding 1, as one product: (cells, I) -> (cells, O), the weight (O, 3, 3, I).
+
+    In a map with a border of noughts the three cells that a row of the kernel reads lie side by side.
+    """
+    (cells, inputs), height = x.shape, len(x) // width
+    bordered, read = block(room, ((height + 2) * (width + 2), inputs)), 3 * inputs
+    columns = block(room + FLOAT * bordered.size, (cells, 9 * inputs))
+    for cell in range(len(bordered)):
+        row, column = cell // (width + 2) - 1, cell % (width + 2) - 1
+        inside = 0 <= row < height and 0 <= column < width
+        source = x[row * width + column if inside else 0]
+        for i in range(inputs):
+            bordered[cell, i] = source[i] if inside else F(0)
+    for cell in range(cells):
+        for above in range(3):
+            first = (cell // width + above) * (width + 2) + cell % width
+            source = vector(room + FLOAT * first * inputs, read)
+            target = vector(room + FLOAT * (bordered.size + (3 * cell + above) * read), read)
+            for i in range(read):
+                target[i] = source[i]
+    product(sgemm, 0, columns, weight, bias, y)
+
+
+@compiled
+def double(sgemm: int, x: Array, width: int, weight: int, bias: int, nothing: int, room: int, y: Array) -> None:
+    """A transposed 4x4 convolution of stride 2 and padding 1: (h w, I) -> (4 h w, O), the weight (I, 4, 4, O).
+
+    Each cell adds to 16 pixels what one product says. `nothing` is the address of noughts, 16 of them or more for each output.
+    """
+    cells, outputs, height = len(x), y.shape[1], len(x) // width
+    product(sgemm, 1, x, weight, nothing, block(room, (cells, PARTS * outputs)))
+    biases, parts = vector(bias, outputs), block(room, (cells, PARTS, outputs))
+    for pixel in range(len(y)):
+        for i in range(outputs):
+            y[pixel, i] = biases[i]
+    for cell in range(cells):
+        for part in range(PARTS):
+            row, column = 2 * (cell // width) + part // 4 - 1, 2 * (cell % width) + part % 4 - 1
+            if 0 <= row < 2 * height and 0 <= column < 2 * width:
+                pixel = row * 2 * width + column
+                for i in range(outputs):
+                    y[pixel, i] += parts[cell, part, i]
+
+
+@compiled
+def mix(x: Array, y: Array, weight: int) -> None:
+    """x += M_c y for each channel c, a matrix over the cells; x and y are (cells, C), the weight (C, cells, cells)."""
+    cells, channels = x.shape
+    matrices, total = block(weight, (channels, cells, cells)), np.empty(cells, np.float32)
+    for c in range(channels):
+        total[:] = F(0)
+        for i in range(cells):
+            value, row = y[i, c], matrices[c, i]
+            for j in range(cells):
+                total[j] += value * row[j]
+        for j in range(cells):
+            x[j, c] += total[j]
+
+
+@compiled
+def modulate(x: Array, table: int, length: int) -> None:
+    """x (1 + s) + b for each channel, in place, with row `length` of a table (N + 1, 2 C)."""
+    cells, channels = x.shape
+    row = block(table + 4 * length * 2 * channels, (2, channels))
+    for cell in range(cells):
+        for i in range(channels):
+            x[cell, i] = x[cell, i] * (F(1) + row[0, i]) + row[1, i]
+
+
+@compiled
+def draw(
+    sgemm: int, plan: Array, groups: int, epsilon: float, nothing: int, sizes: Array, maps: Array, lengths: Array, images: Array
+) -> None:
+    """Draws each image.
+
+    Args:
+        sgemm: see `product`.
+        plan: a row for each layer: its kind, channels before and after it, and addresses of its weights.
+        groups: of the norms.
+        epsilon: of the norms.
+        nothing: see `double`.
+        sizes: numbers of the largest map, and what its layers need room for beside it.
+        maps: (B, h, w, features).
+        lengths: of their prefixes, (B,).
+        images: where they go, (B, C, H, W).
+    """
+    floats = np.empty(3 * sizes[0] + sizes[1], np.float32)
+    now, then = address(floats), address(floats) + FLOAT * sizes[0]
+    between, room = then + FLOAT * sizes[0], then + 2 * FLOAT * sizes[0]
+    for b in range(len(maps)):
+        width, cells, channels = maps.shape[2], maps.shape[1] * maps.shape[2], maps.shape[3]
+        copy(address(maps) + FLOAT * b * cells * channels, now, cells * channels)
+        for step in range(len(plan)):
+            layer, kind = plan[step], plan[step, KIND]
+            x, y, branch = block(now, (cells, channels)), block(between, (cells, channels)), block(then, (cells, channels))
+            if kind == CONVOLVE:
+                channels = layer[OUTPUTS]
+                convolve(sgemm, x, width, layer[FIRST], layer[FIRST + 1], room, block(then, (cells, channels)))
+                now, then = then, now
+            elif kind == MIX:
+                group_norm(x, groups, layer[FIRST], layer[FIRST + 1], epsilon, y)
+                mix(x, y, layer[FIRST + 2])
+            elif kind == MODULATE:
+                modulate(x, layer[FIRST], lengths[b])
+            elif kind == RESIDUAL:
+                copy(now, then, x.size)
+                for half in range(2):
+                    weights = layer[FIRST + 4 * half : FIRST + 4 * half + 4]
+                    group_norm(branch, groups, weights[0], weights[1], epsilon, y)
+                    bend_all(y)
+                    convolve(sgemm, y, width, weights[2], weights[3], room, branch)
+                add(x, branch)
+            elif kind == NORMALISE:
+                group_norm(x, groups, layer[FIRST], layer[FIRST + 1], epsilon, x)
+            elif kind == BEND:
+                bend_all(x)
+            else:
+                channels, cells = layer[OUTPUTS], 4 * cells
+                double(sgemm, x, width, layer[FIRST], layer[FIRST + 1], nothing, room, block(then, (cells, channels)))
+                now, then, width = then, now, 2 * width
+        x, image = block(now, (cells, channels)), block(address(images) + FLOAT * b * cells * channels, (channels, cells))
+        for cell in range(cells):
+            for i in range(channels):
+                image[i, cell] = x[cell, i]
+
+
+@inlined
+def copy(source: int, target: int, count: int) -> None:
+    """Copies numbers from one address to another."""
+    read, written = vector(source, count), vector(target, count)
+    for i in range(count):
+        written[i] = read[i]

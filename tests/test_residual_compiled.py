@@ -1,0 +1,102 @@
+"""The compiled residual decoder draws what its layers do, and an image by itself as in any batch."""
+
+from importlib.util import find_spec
+
+import pytest
+import torch
+from torch import Tensor
+
+from anytime.networks import residual
+from anytime.networks.residual import ResidualDecoder
+from anytime.tokenizers.image_maps import channels_last
+
+pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
+
+SHAPES = {
+    "digits": {"channels": 1, "features": 12, "width": 16, "blocks": 2, "stride": 4, "cells": 15, "lengths": 12},
+    "colour, no matrices over cells": {"channels": 3, "features": 5, "width": 24, "blocks": 1, "stride": 8, "lengths": 7},
+    "not told lengths": {"channels": 3, "features": 5, "width": 8, "blocks": 1, "stride": 2, "cells": 15},
+    "no blocks": {"channels": 2, "features": 1, "width": 8, "blocks": 0, "stride": 2},
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def make(shape: str, seed: int = 0) -> ResidualDecoder:
+    torch.manual_seed(seed)
+    decoder = ResidualDecoder(**SHAPES[shape])
+    for parameter in decoder.parameters():  # much of it begins as nought
+        torch.nn.init.normal_(parameter, std=0.3)
+    return decoder
+
+
+def given(decoder: ResidualDecoder, count: int) -> tuple[Tensor, Tensor | None]:
+    """Maps of 3 x 5 cells, and lengths."""
+    features = decoder[0].in_channels
+    return torch.randn(count, features, 3, 5), torch.arange(count) % 8
+
+
+def layer_by_layer(decoder: ResidualDecoder, maps: Tensor, lengths: Tensor | None) -> Tensor:
+    with torch.enable_grad():  # with which the loops have nothing to do
+        return decoder(maps, lengths).detach()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("laid_out", [False, True])
+@torch.no_grad()
+def test_it_draws_what_the_layers_do(shape: str, laid_out: bool) -> None:
+    decoder = make(shape)
+    if laid_out:
+        channels_last(decoder)
+    maps, lengths = given(decoder, 9)
+    expected = layer_by_layer(decoder, maps, lengths)
+    torch.testing.assert_close(decoder(maps, lengths), expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    torch.testing.assert_close(decoder(maps.contiguous(memory_format=torch.channels_last), lengths), decoder(maps, lengths))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@torch.no_grad()
+def test_an_image_is_the_same_to_the_last_bit_in_any_batch(shape: str) -> None:
+    decoder = make(shape)
+    maps, lengths = given(decoder, 9)
+    together = decoder(maps, lengths)
+    for row in range(9):
+        assert torch.equal(decoder(maps[row : row + 1], lengths[row : row + 1])[0], together[row])
+
+
+@torch.no_grad()
+def test_weights_that_changed_are_the_ones_that_draw() -> None:
+    decoder = make("digits")
+    maps, lengths = given(decoder, 2)
+    before = decoder(maps, lengths)
+    decoder.load_state_dict(make("digits", seed=1).state_dict(), assign=True)
+    after = decoder(maps, lengths)
+    assert (after - before).abs().max() > 0.1
+    expected = layer_by_layer(decoder, maps, lengths)
+    torch.testing.assert_close(after, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+
+
+def test_gradients_and_other_precisions_are_the_layers_own() -> None:
+    decoder = make("digits")
+    maps, lengths = given(decoder, 2)
+    decoder(maps, lengths).square().sum().backward()
+    assert decoder[0].weight.grad.abs().sum() > 0
+    with torch.no_grad():
+        double = decoder.double()
+        assert double(maps.double(), lengths).dtype == torch.float64
+
+
+@torch.no_grad()
+def test_on_many_threads_only_few_images_are_left_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder, drawn = make("digits"), []
+    monkeypatch.setattr("anytime.networks.residual_compiled.drawn", lambda decoder, maps, lengths: drawn.append(len(maps)))
+    torch.set_num_threads(2)
+    for count in (1, residual.FEW, residual.FEW + 1):
+        decoder(*given(decoder, count))
+    assert drawn == [1, residual.FEW]
