@@ -76,8 +76,9 @@ class Program(ABC):
 
 def are_turned(blocks: list[Block], batch: int) -> bool:
     """Whether the weights of linear maps are read as (K, N): they lie so, see `layout.py`, or there are many rows."""
-    maps = [each for block in blocks for each in block.modules() if isinstance(each, torch.nn.Linear)]
-    return batch >= MANY_ROWS or all(each.weight.t().is_contiguous() for each in maps)
+    first = blocks[0].feed_forward[0]
+    assert isinstance(first, torch.nn.Linear)
+    return batch >= MANY_ROWS or first.weight.t().is_contiguous()
 
 
 def turned(weight: Tensor, copied: bool) -> Tensor:
