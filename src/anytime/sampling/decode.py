@@ -60,9 +60,9 @@ class Decoding:
             raise ValueError(f"{len(uniform)} rows are not {copies} copies of anything")
         self.model, self.head, self.uniform, self.filters = model, head, uniform, filters
         self.tokens = torch.full(uniform.shape, -1, device=uniform.device)
-        self._numbers, self._places = uniform.unbind(1), self.tokens.unbind(1)  # columns, which every step needs
+        self._numbers, self._places = uniform.T.contiguous().unbind(0), self.tokens.unbind(1)  # of each step
         self._filtered = filters.active
-        self.rows = torch.arange(len(uniform), device=uniform.device)
+        self.rows, self._complete = torch.arange(len(uniform), device=uniform.device), True
         self.position = 0
         self._previous: Tensor | None = None
         self._parameters: Tensor | None = None
@@ -113,16 +113,13 @@ class Decoding:
         self._choose(chosen, len(self.rows))
         self._previous = None if self._previous is None else self._previous[chosen]
         self.rows = self.rows[chosen]
+        self._complete = len(self.rows) == len(self.uniform)
 
     def _choose(self, chosen: Tensor, count: int) -> None:
         """Selects from the `count` rows that the model runs on, twice that many with guidance."""
         both = torch.cat([chosen, chosen + count]) if self.filters.guided else chosen
         self._state = self._state.select(both)
         self._parameters = None if self._parameters is None else self._parameters[both]
-
-    @property
-    def _complete(self) -> bool:
-        return len(self.rows) == len(self.uniform)
 
     def _doubled(self, rows: Tensor) -> Tensor:
         """With guidance every row runs twice: first with its label, then without."""

@@ -83,9 +83,13 @@ class CompiledProgram(Program):
         attention, (up, _, _, down) = block.attention, block.feed_forward
         assert isinstance(attention, SoftmaxAttention | LinearAttention | MomentumAttention)
         maps = [each for each in (attention.query_key_value, attention.output, up, down) if isinstance(each, nn.Linear)]
-        parts = [part for each in maps for part in (turned(each.weight, self.turned), each.bias)]
+        parts = [part for each in maps for part in (self._lying(each.weight), each.bias)]
         parts += [part for norm in (block.attention_norm, block.feed_forward_norm) for part in (norm.weight, norm.bias)]
         return self._addresses([*parts, *_memories(memory)], COLUMNS)
+
+    def _lying(self, weight: Tensor) -> Tensor:
+        """A tensor in whose memory a weight lies as the products read it: itself, most of the time."""
+        return weight if self.turned and weight.stride(0) == 1 else turned(weight, self.turned)
 
     def _addresses(self, tensors: Sequence[Tensor | None], count: int) -> list[int]:
         """Where they lie, nought for those that are not there, and noughts up to `count`."""
@@ -134,7 +138,9 @@ class CompiledProgram(Program):
 def _memories(memory: Any) -> list[Tensor]:
     """The tensors of a memory. A prefix may leave them in another order than the loops are compiled for."""
     if isinstance(memory, KeyValueCache):
-        memory.keys, memory.values = (each.transpose(1, 2).contiguous().transpose(1, 2) for each in (memory.keys, memory.values))
+        if not memory.keys.transpose(1, 2).is_contiguous() or not memory.values.transpose(1, 2).is_contiguous():
+            both = memory.keys, memory.values
+            memory.keys, memory.values = (each.transpose(1, 2).contiguous().transpose(1, 2) for each in both)
         return [memory.keys, memory.values]
     if isinstance(memory, MomentumState):
         memory.speed = memory.speed.contiguous()
