@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,3 +44,18 @@ def test_compiled_code_goes_by_the_sources_as_they_are(monkeypatch: pytest.Monke
     assert changed != before
     (tmp_path / "compiled.py").write_text("options = 100")
     assert compiled.folder.__wrapped__() != changed
+
+
+def test_what_nobody_ran_for_a_month_is_removed_and_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from anytime import compiled
+
+    monkeypatch.setattr(compiled.config, "CACHE_DIR", str(tmp_path))
+    month = 31 * 24 * 3600
+    for name, age in {"0123456789abcdef": month, "fedcba9876543210": 60, "my notes": month}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("something")
+        os.utime(tmp_path / name, (time.time() - age, time.time() - age))
+    ours = compiled.folder.__wrapped__()
+    assert {each.name for each in tmp_path.iterdir()} == {"fedcba9876543210", "my notes", ours.name}
+    os.utime(ours, (0, 0))
+    assert compiled.folder.__wrapped__().stat().st_mtime > time.time() - 60  # in use again

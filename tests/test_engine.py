@@ -128,6 +128,15 @@ def test_a_token_that_is_none_is_an_error_and_no_other_ones_embedding(compiled, 
         engine.step(torch.tensor([0, token]), state)
 
 
+@each_program
+def test_fewer_tokens_than_rows_are_an_error(compiled):
+    engine = Engine(tiny_prior(), compiled)
+    state = engine.init_state(3)
+    with torch.no_grad(), pytest.raises((ValueError, RuntimeError)):
+        engine.step(None, state)
+        engine.step(torch.tensor([0, 1]), state)
+
+
 def change_in_place(model: CausalTransformer) -> None:
     with torch.no_grad():
         for parameter in model.parameters():

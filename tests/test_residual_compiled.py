@@ -100,3 +100,13 @@ def test_on_many_threads_only_few_images_are_left_to_one(monkeypatch: pytest.Mon
     for count in (1, residual.FEW, residual.FEW + 1):
         decoder(*given(decoder, count))
     assert drawn == [1, residual.FEW]
+
+
+@torch.no_grad()
+def test_what_does_not_fit_is_an_error_and_no_image() -> None:
+    decoder = make("digits")
+    maps, lengths = given(decoder, 2)
+    wrong = [(maps[:, :3], lengths), (maps[:, :, :2], lengths), (maps, lengths[:1].repeat(3)), (maps, None), (maps, lengths + 12)]
+    for some_maps, some_lengths in wrong:
+        with pytest.raises((RuntimeError, IndexError, TypeError)):
+            decoder(some_maps, some_lengths)

@@ -8,7 +8,11 @@ lies in a folder that is named after all sources. Where none can be written, eac
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -19,17 +23,33 @@ from numba.core import config
 
 Array = Any  # numba infers what they are
 
+NAME, KEPT = re.compile(r"[0-9a-f]{16}"), 30 * 24 * 3600.0  # of a folder, and the seconds that it may lie unused
 PLACES = ("networks", "heads")  # where compiled functions are
 
 
 @cache
 def folder() -> Path:
-    """Where compiled code lies: $NUMBA_CACHE_DIR or the user's cache, and below it a name for the sources as they are."""
+    """Where compiled code lies: $NUMBA_CACHE_DIR or the user's cache, and below it a name for the sources as they are.
+
+    Its time is that of its last use.
+    """
     here = Path(__file__).parent
     files = [Path(__file__), *sorted(file for place in PLACES for file in (here / place).rglob("*.py"))]
     stamps = [(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     above = config.CACHE_DIR or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anytime" / "compiled"
-    return Path(above) / sha256(repr(stamps).encode()).hexdigest()[:16]
+    found = Path(above) / sha256(repr(stamps).encode()).hexdigest()[:16]
+    with suppress(OSError):
+        found.mkdir(parents=True, exist_ok=True)
+        os.utime(found)
+        _forget(found.parent)
+    return found
+
+
+def _forget(above: Path) -> None:
+    """Removes what sources left behind that nobody has run for a month."""
+    for old in above.iterdir():
+        if NAME.fullmatch(old.name) and time.time() - old.stat().st_mtime > KEPT:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def compiled(function: Callable[..., Any], fastmath: Any = True, **options: Any) -> Any:

@@ -186,7 +186,7 @@ class ResidualDecoder(nn.Sequential):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Images of maps, and of the lengths (B,) of their prefixes where the layers want them."""
-        if _loops_draw(self, x):
+        if _loops_draw(self, x, lengths):
             from anytime.networks.residual_compiled import drawn  # it takes half a second to import
 
             return drawn(self, x, lengths)
@@ -195,11 +195,20 @@ class ResidualDecoder(nn.Sequential):
         return x
 
 
-def _loops_draw(decoder: ResidualDecoder, x: Tensor) -> bool:
+def _loops_draw(decoder: ResidualDecoder, x: Tensor, lengths: Tensor | None) -> bool:
     """Whether compiled loops draw: on one thread of a CPU they take a third of the time for one image, and as long for many."""
     single = x.device.type == "cpu" and x.dtype == torch.float32 == decoder[0].weight.dtype
     trained = torch.is_grad_enabled() or torch.is_autocast_enabled("cpu")
-    return single and not trained and loops_pay() and (len(x) <= FEW or torch.get_num_threads() == 1)
+    pays = loops_pay() and (len(x) <= FEW or torch.get_num_threads() == 1)
+    return single and not trained and pays and _fit(decoder, x, lengths)
+
+
+def _fit(decoder: ResidualDecoder, x: Tensor, lengths: Tensor | None) -> bool:
+    """Whether maps and lengths are such as the layers take; where they are not, torch says what is wrong."""
+    told = any(isinstance(each, LengthModulation) for each in decoder)
+    mixed = [each.weight.shape[1] for each in decoder if isinstance(each, MapMixing)]
+    shaped = x.ndim == 4 and x.shape[1] == decoder[0].in_channels and all(cells == x[0, 0].numel() for cells in mixed)
+    return shaped and (not told or (lengths is not None and lengths.shape == x.shape[:1]))
 
 
 def _modulation(width: int, lengths: int) -> list[nn.Module]:

@@ -12,25 +12,26 @@ from anytime.networks import residual_loops as loops
 from anytime.networks.engine.products import sgemm_address
 from anytime.networks.residual import EPSILON, GROUPS, LengthModulation, MapMixing, ResidualBlock
 
-Layer = tuple[int, int, list[Tensor]]
-"""Its kind, the channels after it (0 for as many as before), and its weights as the loops want them."""
+Layer = tuple[int, int, list[Any]]
+"""Its kind, the channels after it (0 for as many as before), and its weights and numbers as the loops want them."""
 
 
 def drawn(decoder: nn.Sequential, maps: Tensor, lengths: Tensor | None) -> Tensor:
     """What a `ResidualDecoder` makes of maps (B, features, h, w) float32 on a CPU: (B, C, H, W)."""
     layers = [_layer(each) for each in decoder]
-    held = [tensor for _, _, weights in layers for tensor in weights]
     plan = np.zeros((len(layers), loops.COLUMNS), np.int64)
     for row, (kind, outputs, weights) in zip(plan, layers, strict=True):
         row[: loops.FIRST] = kind, outputs
-        row[loops.FIRST : loops.FIRST + len(weights)] = [each.data_ptr() for each in weights]
+        row[loops.FIRST : loops.FIRST + len(weights)] = [
+            each.data_ptr() if isinstance(each, Tensor) else each for each in weights
+        ]
     sizes, grown, channels = _sizes(layers, maps)
     nothing = np.zeros(loops.PARTS * max(outputs for _, outputs, _ in layers), np.float32)
     images = torch.empty(len(maps), channels, *(grown * size for size in maps.shape[2:]))
     told = torch.zeros(len(maps), dtype=torch.int64) if lengths is None else lengths.contiguous()
     cells = maps.permute(0, 2, 3, 1).contiguous().numpy()
     loops.draw(sgemm_address(), plan, GROUPS, EPSILON, nothing.ctypes.data, sizes, cells, told.numpy(), images.numpy())
-    del held  # until here its addresses were in use
+    del layers  # until here the memory of its tensors was in use
     return images
 
 
@@ -43,7 +44,8 @@ def _layer(layer: nn.Module) -> Layer:
         case MapMixing():
             return loops.MIX, 0, [layer.norm.weight, layer.norm.bias, layer.weight.contiguous()]
         case LengthModulation():
-            return loops.MODULATE, 0, [layer.scale_and_shift.weight.contiguous()]
+            table = layer.scale_and_shift
+            return loops.MODULATE, 0, [table.weight.contiguous(), table.num_embeddings]
         case ResidualBlock():
             first, _, second, third, _, fourth = layer.branch
             return loops.RESIDUAL, 0, [*_norm(first), *_convolution(second), *_norm(third), *_convolution(fourth)]

@@ -131,8 +131,14 @@ def mix(x: Array, y: Array, weight: int) -> None:
 
 
 @compiled
-def modulate(x: Array, table: int, length: int) -> None:
-    """x (1 + s) + b for each channel, in place, with row `length` of a table (N + 1, 2 C)."""
+def modulate(x: Array, table: int, rows: int, length: int) -> None:
+    """x (1 + s) + b for each channel, in place, with row `length` of a table (N + 1, 2 C).
+
+    Raises:
+        IndexError: there is no such row.
+    """
+    if not 0 <= length < rows:
+        raise IndexError("a length is out of range")
     cells, channels = x.shape
     row = block(table + 4 * length * 2 * channels, (2, channels))
     for cell in range(cells):
@@ -174,7 +180,7 @@ def draw(
                 group_norm(x, groups, layer[FIRST], layer[FIRST + 1], epsilon, y)
                 mix(x, y, layer[FIRST + 2])
             elif kind == MODULATE:
-                modulate(x, layer[FIRST], lengths[b])
+                modulate(x, layer[FIRST], layer[FIRST + 1], lengths[b])
             elif kind == RESIDUAL:
                 copy(now, then, x.size)
                 for half in range(2):

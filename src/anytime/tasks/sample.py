@@ -128,6 +128,8 @@ def resume_to_files(
     lengths = earlier.lengths.tolist()
     heard = None if deadline else in_images(progress, lengths, one_length(largest, model.num_codes), batch_size)
     local = None if covariates is None else covariates_for(model, covariates, earlier.indices)
+    if deadline and deadline > 0:  # as above
+        model.resume(earlier, min(max(lengths) + 2, model.num_codes), batch_size=batch_size, local=local)
     samples = model.resume(earlier, largest, deadline=deadline, batch_size=batch_size, progress=heard, local=local)
     shown = show(model, samples, [samples.codes.shape[1]] if deadline else budgets, batch_size)
     return write_samples(model, samples, shown, folder)

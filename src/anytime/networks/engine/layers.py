@@ -45,7 +45,10 @@ def embed(shape: Shape, buffers: Buffers, previous: Array, position: int, known:
 
     Raises:
         IndexError: a token is none.
+        ValueError: there is not one for each row.
     """
+    if len(previous) != shape.rows:
+        raise ValueError("there should be one token for each row")
     x, place = buffers.x, vector(shape.places + FLOAT * position * shape.width, shape.width)
     table = block(shape.table + FLOAT * (known - 1) * shape.next_kinds * shape.embedded, (shape.kinds, shape.embedded))
     for r in range(shape.rows):
