@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from anytime.heads.categorical import Categorical
+from anytime.heads.logistic import LogisticMixture
 from anytime.networks.attention import ATTENTIONS
 from anytime.networks.attention.linear import LinearAttention
 from anytime.networks.attention.projection import HeadProjection
@@ -22,6 +23,7 @@ from anytime.networks.engine.layout import lay_out
 from anytime.networks.sequence import SequenceModel, State
 from anytime.networks.transformer import CausalTransformer
 from anytime.sampling.decode import Decoding
+from anytime.sampling.draw import draw
 from anytime.sampling.filters import Filters
 from anytime.sampling.recompute import Recomputed
 from anytime.sampling.seeds import uniforms
@@ -384,6 +386,22 @@ def test_where_torch_shows_no_library_scipys_multiplies(attention, batch, monkey
     tokens, labels = some_tokens(model, batch)
     engine = Engine(model, compiled=True)
     assert_close(steps(engine, tokens, engine.init_state(batch, labels)), model(tokens, labels))
+
+
+@needs_numba
+@pytest.mark.parametrize(
+    "filters", [Filters(temperature=0.8, guidance=1.5), Filters(temperature=1.3), Filters(guidance=0.0)], ids=str
+)
+def test_a_sharpened_draw_in_one_call_is_torchs_own(filters, monkeypatch):
+    generator, rows = torch.Generator().manual_seed(0), 3000
+    for head in (Categorical(2), Categorical(512), LogisticMixture(2)):
+        logits = 3 * torch.randn(rows * (1 + filters.guided), head.parameters, generator=generator)
+        uniform = torch.rand(rows, dtype=torch.float64, generator=generator)
+        found = draw(head, filters, logits, uniform)
+        with monkeypatch.context() as patch:
+            patch.setattr("anytime.sampling.draw.numba_is_there", lambda: False)
+            assert torch.equal(draw(head, filters, logits, uniform), found)
+        assert len(found.unique()) > 1
 
 
 @needs_numba

@@ -55,3 +55,27 @@ def invert(logits: Array, uniform: Array) -> Any:
                 break
         tokens[r] = token
     return tokens
+
+
+@partial(compiled, fastmath=False)  # each number is what torch's operations give, one after another
+def invert_sharpened(logits: Array, uniform: Array, guidance: float, temperature: float) -> Any:
+    """The same of logits (u + guidance (c - u)) / temperature, as `Filters` has them.
+
+    Args:
+        logits: c, (B, V); where there is guidance (2 B, V), u after c.
+        uniform: (B,) float64.
+        guidance: 1 for none.
+        temperature: above 0.
+    """
+    rows, size = len(uniform), logits.shape[1]
+    sharpened, scale, divisor = np.empty((rows, size), np.float32), np.float32(guidance), np.float32(temperature)
+    for r in range(rows):
+        row, given = sharpened[r], logits[r]
+        if guidance != 1:
+            without = logits[rows + r]
+            for i in range(size):
+                row[i] = (without[i] + scale * (given[i] - without[i])) / divisor
+        else:
+            for i in range(size):
+                row[i] = given[i] / divisor
+    return invert(sharpened, uniform)

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from anytime.heads import Head
-from anytime.heads.categorical import Categorical
 from anytime.networks.sequence import SequenceModel
 from anytime.sampling.budget import Deadline, Pace, Stop
+from anytime.sampling.draw import draw
 from anytime.sampling.filters import Filters
 
 COMPACT_BELOW = 0.75  # copying the states of the remaining rows pays once this share of the batch is left
@@ -61,7 +61,6 @@ class Decoding:
         self.model, self.head, self.uniform, self.filters = model, head, uniform, filters
         self.tokens = torch.full(uniform.shape, -1, device=uniform.device)
         self._numbers, self._places = uniform.T.contiguous().unbind(0), self.tokens.unbind(1)  # of each step
-        self._filtered = filters.active
         self.rows, self._complete = torch.arange(len(uniform), device=uniform.device), True
         self.position = 0
         self._previous: Tensor | None = None
@@ -91,21 +90,13 @@ class Decoding:
             parameters = self.model.step(previous, self._state)
         numbers, places = self._numbers[self.position], self._places[self.position]
         if self._complete:
-            drawn = self._draw(parameters, numbers)
+            drawn = draw(self.head, self.filters, parameters, numbers)
             places.copy_(drawn)
         else:
-            drawn = self._draw(parameters, numbers[self.rows])
+            drawn = draw(self.head, self.filters, parameters, numbers[self.rows])
             places[self.rows] = drawn
         self._previous, self._parameters = drawn, None
         self.position += 1
-
-    def _draw(self, parameters: Tensor, uniform: Tensor) -> Tensor:
-        """A token a row. Filters work on the probabilities of all tokens, which only some heads put out as such."""
-        if not self._filtered:
-            return self.head.sample(parameters, uniform)
-        if isinstance(self.head, Categorical):
-            return self.head.sample(self.filters(parameters), uniform)
-        return Categorical(self.head.vocabulary).sample(self.filters(self.head.log_probs(parameters)), uniform)
 
     @torch.inference_mode()
     def keep(self, chosen: Tensor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -45,10 +46,15 @@ class Filters:
         """Whether the model must run with and without its label."""
         return self.guidance != 1.0
 
-    @property
+    @cached_property
     def active(self) -> bool:
         """Whether anything is done to the distribution at all."""
         return self != Filters()
+
+    @cached_property
+    def only_sharpen(self) -> bool:
+        """Whether it is only guided and divided by a temperature: nothing has to be sorted."""
+        return self.temperature > 0 and self.top_k == 0 and self.top_p == 1
 
     def __call__(self, logits: Tensor) -> Tensor:
         """Applies guidance (the batch then holds the conditional rows first, the unconditional ones after), then the rest."""

@@ -22,6 +22,7 @@ from torch import Tensor
 from anytime.heads import Head
 from anytime.heads.categorical import Categorical
 from anytime.networks.sequence import SequenceModel
+from anytime.sampling.draw import draw
 from anytime.sampling.filters import Filters
 
 POOR = 0.5  # particles are resampled when their effective number falls below this share of them
@@ -133,7 +134,7 @@ class Particles:
         if uniform is None:
             self._weigh(parameters[: self.log_weights.numel()], self.tokens[:, :, position])
         else:
-            self.tokens[:, :, position] = self._draw(parameters, uniform.flatten()).view(uniform.shape)
+            self.tokens[:, :, position] = draw(self.head, self.filters, parameters, uniform.flatten()).view(uniform.shape)
         self._previous = self.tokens[:, :, position].flatten()
 
     def resample(self, uniform: Tensor) -> None:
@@ -158,12 +159,6 @@ class Particles:
     def _weigh(self, parameters: Tensor, tokens: Tensor) -> None:
         log_probs = self.head.log_prob(parameters, tokens.flatten()).double()
         self.log_weights += log_probs.view_as(self.log_weights)
-
-    def _draw(self, parameters: Tensor, uniform: Tensor) -> Tensor:
-        """A token a particle. Filters work on the probabilities of all tokens, which only some heads put out as such."""
-        if not self.filters.active or isinstance(self.head, Categorical):
-            return self.head.sample(self.filters(parameters), uniform)
-        return Categorical(self.head.vocabulary).sample(self.filters(self.head.log_probs(parameters)), uniform)
 
     def _measure(self) -> tuple[Tensor, Tensor]:
         """Normalised weights W (F, P), and the particles in effect, 1 / sum of W^2, (F,)."""
