@@ -48,7 +48,7 @@ def test_a_trained_model_knows_a_sine_wave_better_than_its_histogram(folder):
 def test_a_length_that_is_not_that_of_the_data_is_refused_before_anything_is_written(waves, tmp_path, capsys):
     out = tmp_path / "run"
     words = ["train", "table-wavenet", "--data.name", waves, "--data.length", "48", "--tokenizer.length", "96", "--out", str(out)]
-    assert main([*words, *TINY]) == 1
+    assert main([*words, *TINY]) == 2
     assert "tokenizer.length is 96, and that of the data is 48" in capsys.readouterr().err
     assert not (out / "config.yaml").exists()
 
