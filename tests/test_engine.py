@@ -131,6 +131,58 @@ def test_a_token_that_is_none_is_an_error_and_no_other_ones_embedding(compiled, 
 
 
 @each_program
+@pytest.mark.parametrize("attention", ["softmax", "linear"])
+@pytest.mark.parametrize("options", [{}, {"token_per_position": True}], ids=["shared", "by position"])
+def test_there_is_no_step_after_the_last(compiled, attention, options):
+    model = tiny_prior(attention=attention, **options)
+    engine, tokens = Engine(model, compiled), torch.zeros(2, dtype=torch.int64)
+    state = engine.init_state(2)
+    with torch.no_grad():
+        engine.step(None, state)
+        for _ in range(model.length - 1):
+            engine.step(tokens, state)
+        with pytest.raises(IndexError):
+            engine.step(tokens, state)
+
+
+@each_program
+def test_no_token_comes_before_the_first(compiled):
+    engine = Engine(tiny_prior(token_per_position=True), compiled)
+    with torch.no_grad(), pytest.raises(IndexError):
+        engine.step(torch.tensor([0, 1]), engine.init_state(2))
+
+
+@each_program
+def test_weights_that_are_given_other_memory_do_not_disturb_a_draw_under_way(compiled):
+    model = tiny_prior()
+    lay_out(model)
+    engine, (tokens, labels) = Engine(model, compiled), some_tokens(model, 3)
+    whole, state = model(tokens, labels), engine.init_state(3, labels)
+    with torch.no_grad():
+        assert_close(engine.step(None, state), whole[:, 0])
+        for parameter in model.parameters():
+            parameter.data = parameter.data.clone()
+        lost = [torch.full((1000,), 1e9) for _ in range(300)]  # where the old memory was
+        assert_close(engine.step(tokens[:, 0], state), whole[:, 1])
+        model.double()
+        with pytest.raises(RuntimeError, match="in the middle of a draw"):
+            engine.step(tokens[:, 1], state)
+    assert len(lost) == 300
+
+
+@each_program
+def test_the_usual_precision_of_torch_is_not_that_of_the_model(compiled):
+    model = tiny_prior()
+    tokens, labels = some_tokens(model, 3)
+    whole, engine = model(tokens, labels), Engine(model, compiled)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert_close(steps(engine, tokens, engine.init_state(3, labels)), whole)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@each_program
 def test_fewer_tokens_than_rows_are_an_error(compiled):
     engine = Engine(tiny_prior(), compiled)
     state = engine.init_state(3)

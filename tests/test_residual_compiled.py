@@ -103,10 +103,38 @@ def test_on_many_threads_only_few_images_are_left_to_one(monkeypatch: pytest.Mon
 
 
 @torch.no_grad()
-def test_what_does_not_fit_is_an_error_and_no_image() -> None:
+def test_what_does_not_fit_is_torchs_error_and_no_image() -> None:
     decoder = make("digits")
     maps, lengths = given(decoder, 2)
-    wrong = [(maps[:, :3], lengths), (maps[:, :, :2], lengths), (maps, lengths[:1].repeat(3)), (maps, None), (maps, lengths + 12)]
+    wrong = [(maps[:, :3], lengths), (maps[:, :, :2], lengths), (maps, lengths[:1].repeat(3)), (maps, None)]
+    wrong += [(maps, lengths + 12), (maps, lengths.double()), (maps, lengths > 0)]
     for some_maps, some_lengths in wrong:
-        with pytest.raises((RuntimeError, IndexError, TypeError)):
+        with pytest.raises((RuntimeError, IndexError, TypeError)) as error:
             decoder(some_maps, some_lengths)
+        assert "LLVM" not in str(error.value)
+    with pytest.raises(RuntimeError):
+        make("digits").to("meta")(maps, lengths)
+
+
+@torch.no_grad()
+def test_no_images_are_none() -> None:
+    decoder = make("digits")
+    maps, lengths = given(decoder, 2)
+    assert decoder(maps[:0], lengths[:0]).shape == (0, 1, 12, 20)
+
+
+@torch.no_grad()
+def test_transforms_of_functions_see_the_layers() -> None:
+    decoder = make("not told lengths")
+    maps, _ = given(decoder, 3)
+    found = torch.func.vmap(lambda each: decoder(each[None])[0])(maps)
+    torch.testing.assert_close(found, decoder(maps), rtol=1e-4, atol=1e-3)
+
+
+@torch.no_grad()
+def test_where_torch_shows_no_library_scipys_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anytime.networks.residual_compiled.sgemm_address", lambda: 0)
+    decoder = make("digits")
+    maps, lengths = given(decoder, 2)
+    expected = layer_by_layer(decoder, maps, lengths)
+    torch.testing.assert_close(decoder(maps, lengths), expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))

@@ -1,4 +1,4 @@
-"""Whether the loops that numba compiles are to be had, and whether they pay. Importing this does not import numba."""
+"""Whether numba's loops are to be had, whether they pay, and who could not follow them. Importing this does not import numba."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ def numba_is_there() -> bool:
 def loops_pay() -> bool:
     """Whether compiled loops are there, and torch runs on so few threads that they are faster."""
     return numba_is_there() and torch.get_num_threads() <= MOST_THREADS
+
+
+def traced() -> bool:
+    """Whether a compiler or a transform of functions looks on, to whom compiled loops say nothing."""
+    return torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None

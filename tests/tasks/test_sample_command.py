@@ -84,9 +84,11 @@ def test_a_mistake_is_one_line_and_leaves_no_files(folder, capsys, words, said):
 
 def test_a_file_where_the_folder_should_be_stays_as_it_is(folder, capsys):
     (folder / "out").write_text("mine")
+    assert main(["sample", str(folder / "toy"), "-n", "2", "--out", str(folder / "out" / "sub" / "more")]) == 2
+    assert f"{folder / 'out'} is a file" in capsys.readouterr().err
     assert anytime(folder, "sample", "-n", "2") == 2
     assert capsys.readouterr().err.endswith(
-        "out is a file, and a folder has to be there. Choose another --out, or move the file away\n"
+        "out is a file, and a folder has to be there. Choose another one, or move the file away\n"
     )
     assert (folder / "out").read_text() == "mine"
 

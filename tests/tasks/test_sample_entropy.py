@@ -49,9 +49,17 @@ def test_what_cannot_be_is_refused(words):
         sample_entropy(np.arange(5.0), **words)
 
 
-def test_a_forecast_tells_the_median_of_complete_series_that_are_long_enough():
+def test_a_forecast_tells_the_median_of_series_that_are_long_enough_and_complete():
     noise = np.random.default_rng(2).standard_normal((3, 200))
-    holed = np.concatenate([noise, np.full((1, 200), np.nan)])
-    assert typical_entropy(holed) == sorted(sample_entropy(each) for each in noise)[1]
-    assert typical_entropy(noise[:, :20]) is None
-    assert typical_entropy(holed[3:]) is None
+    assert typical_entropy(noise) == sorted(sample_entropy(each) for each in noise)[1]
+    assert typical_entropy(noise[:, :40]) is None
+    assert typical_entropy(noise[:0]) is None
+    assert typical_entropy(np.concatenate([noise, np.full((1, 200), np.nan)])) is None
+
+
+def test_a_series_without_alike_windows_counts_as_the_most_irregular():
+    noise = np.random.default_rng(2).standard_normal((200, 64))
+    found = np.array([sample_entropy(each) for each in noise])
+    endless, others = noise[~np.isfinite(found)], noise[np.isfinite(found)]
+    assert typical_entropy(np.stack([endless[0], *others[:2]])) == max(sample_entropy(each) for each in others[:2])
+    assert typical_entropy(np.stack([*endless[:2], others[0]])) is None

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from anytime import __version__
 from anytime.errors import AnytimeError
@@ -39,10 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _said(error: OSError) -> str:
-    """What the system did not do, without its number, and where."""
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        return f"{error.filename} is a file, and a folder has to be there. Choose another --out, or move the file away"
-    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    """What the system did not do, and where, without its number."""
+    if isinstance(error, FileExistsError | NotADirectoryError) and error.filename:
+        path = Path(error.filename)
+        files = [each for each in (path, *path.parents) if each.is_file()]
+        if files:
+            return f"{files[0]} is a file, and a folder has to be there. Choose another one, or move the file away"
+    said = error.strerror or str(error)
+    return f"{error.filename}: {said}" if error.filename else said
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from anytime.networks.gated import GatedLayer
-from anytime.optional import loops_pay
+from anytime.optional import loops_pay, traced
 
 if TYPE_CHECKING:
     from anytime.networks.wavenet import WaveNet
@@ -28,7 +28,7 @@ def stackable(network: WaveNet, x: Tensor, local: Tensor | None) -> bool:
     narrow = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == NARROW
     narrow = narrow and network.output.weight.dtype == torch.float32
     plain = local is None and not (network.training and network.config.dropout)
-    return x.device.type == "cpu" and narrow and plain and loops_pay() and not torch.compiler.is_compiling()
+    return x.device.type == "cpu" and narrow and plain and not traced() and loops_pay()
 
 
 def skips(network: WaveNet, x: Tensor, rows: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anytime.optional import loops_pay
+from anytime.optional import loops_pay, traced
 
 GROUPS = 8
 EPSILON = 1e-5  # of group norms, as torch has it
@@ -197,18 +197,21 @@ class ResidualDecoder(nn.Sequential):
 
 def _loops_draw(decoder: ResidualDecoder, x: Tensor, lengths: Tensor | None) -> bool:
     """Whether compiled loops draw: on one thread of a CPU they take a third of the time for one image, and as long for many."""
-    single = x.device.type == "cpu" and x.dtype == torch.float32 == decoder[0].weight.dtype
-    trained = torch.is_grad_enabled() or torch.is_autocast_enabled("cpu")
-    pays = loops_pay() and (len(x) <= FEW or torch.get_num_threads() == 1)
-    return single and not trained and pays and _fit(decoder, x, lengths)
+    if traced() or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+        return False
+    weight = decoder[0].weight
+    single = x.dtype == weight.dtype == torch.float32 and x.device.type == weight.device.type == "cpu"
+    pays = loops_pay() and (0 < len(x) <= FEW or torch.get_num_threads() == 1)
+    return single and pays and _fit(decoder, x, lengths)
 
 
 def _fit(decoder: ResidualDecoder, x: Tensor, lengths: Tensor | None) -> bool:
     """Whether maps and lengths are such as the layers take; where they are not, torch says what is wrong."""
     told = any(isinstance(each, LengthModulation) for each in decoder)
     mixed = [each.weight.shape[1] for each in decoder if isinstance(each, MapMixing)]
-    shaped = x.ndim == 4 and x.shape[1] == decoder[0].in_channels and all(cells == x[0, 0].numel() for cells in mixed)
-    return shaped and (not told or (lengths is not None and lengths.shape == x.shape[:1]))
+    shaped = x.ndim == 4 and len(x) > 0 and x.shape[1] == decoder[0].in_channels
+    shaped = shaped and all(cells == x.shape[2] * x.shape[3] for cells in mixed)
+    return shaped and (not told or (lengths is not None and lengths.dtype == torch.int64 and lengths.shape == x.shape[:1]))
 
 
 def _modulation(width: int, lengths: int) -> list[nn.Module]:

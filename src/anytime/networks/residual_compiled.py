@@ -27,7 +27,7 @@ def drawn(decoder: nn.Sequential, maps: Tensor, lengths: Tensor | None) -> Tenso
         ]
     sizes, grown, channels = _sizes(layers, maps)
     nothing = np.zeros(loops.PARTS * max(outputs for _, outputs, _ in layers), np.float32)
-    images = torch.empty(len(maps), channels, *(grown * size for size in maps.shape[2:]))
+    images = torch.empty(len(maps), channels, *(grown * size for size in maps.shape[2:]), dtype=torch.float32)
     told = torch.zeros(len(maps), dtype=torch.int64) if lengths is None else lengths.contiguous()
     cells = maps.permute(0, 2, 3, 1).contiguous().numpy()
     loops.draw(sgemm_address(), plan, GROUPS, EPSILON, nothing.ctypes.data, sizes, cells, told.numpy(), images.numpy())

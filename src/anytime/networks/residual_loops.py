@@ -140,7 +140,7 @@ def modulate(x: Array, table: int, rows: int, length: int) -> None:
     if not 0 <= length < rows:
         raise IndexError("a length is out of range")
     cells, channels = x.shape
-    row = block(table + 4 * length * 2 * channels, (2, channels))
+    row = block(table + FLOAT * length * 2 * channels, (2, channels))
     for cell in range(cells):
         for i in range(channels):
             x[cell, i] = x[cell, i] * (F(1) + row[0, i]) + row[1, i]
@@ -154,7 +154,8 @@ def draw(
 
     Args:
         sgemm: see `product`.
-        plan: a row for each layer: its kind, channels before and after it, and addresses of its weights.
+        plan: a row for each layer: its kind, the channels after it if they are others, and the addresses of its weights; of
+            lengths also how many there are.
         groups: of the norms.
         epsilon: of the norms.
         nothing: see `double`.

@@ -78,7 +78,7 @@ def forecast_to_files(
         "seasons": _range(seasons),
         "seconds": seconds,
         "measures": _measures(model, forecasts, others) if forecasts.known else None,
-        "sample_entropy": {"truth": typical_entropy(forecasts.truth), "paths": typical_entropy(forecasts.paths[:, 0])},
+        "sample_entropy": _entropies(forecasts),
         "definitions": MEASURES,
     }
     write_table(folder / "forecast.csv", forecasts, settings.quantiles)
@@ -118,6 +118,13 @@ def _measures(model: Model, forecasts: Forecasts, others: dict[str, tuple[Array,
     truth = np.where(forecasts.reached, forecasts.truth, np.nan)
     found = {"model": summary(score_paths(forecasts.paths, truth, _shown(model, truth)))}
     return found | {name: summary(score_normal(*normal, truth)) for name, normal in others.items()}
+
+
+def _entropies(forecasts: Forecasts) -> dict[str, float | None]:
+    """How irregular the truth is, and the first path from each origin: both of those where all of the truth is known."""
+    whole = ~np.isnan(forecasts.truth).any(1)
+    whole = whole if whole.any() else ~whole
+    return {"truth": typical_entropy(forecasts.truth[whole]), "paths": typical_entropy(forecasts.paths[whole, 0])}
 
 
 def _shown(model: Model, values: Array) -> Array:

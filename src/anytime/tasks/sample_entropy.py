@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from anytime.errors import AnytimeError
 
-FEWEST = 32  # values of a series whose entropy is worth telling
+FEWEST = 64  # values of a series whose entropy is worth telling: of fewer, even noise often has no windows that stay alike
+ROWS = 100  # series that are looked at
 MOST = 4_096  # values that are looked at: all pairs of them are compared
 
 
@@ -50,14 +51,14 @@ def sample_entropy(series: NDArray[np.floating], length: int = 2, tolerance: flo
 
 
 def typical_entropy(series: NDArray[np.float64]) -> float | None:
-    """The median over the rows (S, T) that are complete; None where they are none, too short, or mostly without alike windows.
+    """The median over the first hundred rows (S, T); None where they are too short, have gaps, or mostly no alike windows.
 
     A forecast that is right on average may be much smoother or rougher than what comes: beside that of the truth this tells.
     """
-    whole = series[~np.isnan(series).any(1)]
-    if not len(whole) or series.shape[1] < FEWEST:
+    if not len(series) or series.shape[1] < FEWEST or np.isnan(series[:ROWS]).any():
         return None
-    middle = float(np.median([sample_entropy(each) for each in whole]))
+    found = [sample_entropy(each) for each in series[:ROWS]]
+    middle = float(np.median(np.nan_to_num(found, nan=math.inf, posinf=math.inf)))
     return middle if math.isfinite(middle) else None
 
 

@@ -197,14 +197,14 @@ def shaped(tokenizer: Waves, length: int, rate: int) -> Waves:
     """A tokenizer's config with the length and the rate of its data, which a recipe leaves out.
 
     Raises:
-        AnytimeError: the recipe says others.
+        AnytimeError: it says others, which are not the usual ones either.
     """
     usual = {each.name: each.default for each in fields(tokenizer)}
     for name, found in {"length": length, "rate": rate}.items():
         said, where = getattr(tokenizer, name), {"length": "data.length", "rate": "data.speech.rate"}[name]
         if said not in (usual[name], found):
             what = f"tokenizer.{name} is {said:,}, and that of the data is {found:,}"
-            raise AnytimeError(what, f"Leave tokenizer.{name} out, and set {where}")
+            raise AnytimeError(what, f"Leave tokenizer.{name} out" + (f", and set {where}" if found else ""))
     return replace(tokenizer, length=length, rate=rate)
 
 

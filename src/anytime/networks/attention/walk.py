@@ -15,15 +15,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from anytime.networks.attention.features import elu_plus_one
-from anytime.optional import MOST_THREADS, loops_pay
+from anytime.optional import MOST_THREADS, loops_pay, traced
 
 SHORTEST = 32  # on sequences shorter than that torch's own operations are not slower
 
 
 def walkable(x: Tensor) -> bool:
     """Whether `walk` is there and pays for (B, T, ...) inputs. Compilers and function transforms get torch's own operations."""
-    traced = torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None
-    here = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64, torch.bfloat16) and not traced
+    here = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64, torch.bfloat16) and not traced()
     return here and x.shape[1] >= SHORTEST and loops_pay()
 
 

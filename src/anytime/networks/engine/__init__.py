@@ -76,6 +76,8 @@ class Engine:
             return self.model.step(previous, state)
         if state.program is None:
             state.program = self._program(state)
+        elif state.program.table.dtype != self.model.output.weight.dtype:
+            raise RuntimeError(f"the model became {self.model.output.weight.dtype} in the middle of a draw: begin another")
         return state.program.step(previous, state)
 
     def _fit(self) -> bool:

@@ -50,8 +50,8 @@ class CompiledProgram(Program):
         batch, width = self.x.shape
         attention, hidden = self.blocks[0].attention, model.config.expansion * width
         assert isinstance(attention, SoftmaxAttention | LinearAttention | MomentumAttention)
-        work = torch.empty(room(batch, width, hidden))
-        self.x, self.h = work[: 2 * batch * width].view(2, batch, width)
+        work = torch.empty(room(batch, width, hidden), dtype=torch.float32)
+        self.x, self.h = work[: 2 * batch * width].view(2, batch, width)  # they come first, see `Buffers`
         self.embedding = self.x[:, : self.embedding.shape[1]]
         self.held: list[Tensor] = []  # what the addresses belong to
         rows = [self._row(block, memory) for block, memory in zip(self.blocks, state.memories, strict=True)]
@@ -93,7 +93,7 @@ class CompiledProgram(Program):
 
     def _addresses(self, tensors: Sequence[Tensor | None], count: int) -> list[int]:
         """Where they lie, nought for those that are not there, and noughts up to `count`."""
-        self.held += [each for each in tensors if each is not None]
+        self.held += [each.detach() for each in tensors if each is not None]  # parameters may be given other memory
         found = [0 if each is None else each.data_ptr() for each in tensors]
         return found + [0] * (count - len(found))
 
@@ -114,7 +114,7 @@ class CompiledProgram(Program):
             features=0 if isinstance(attention, SoftmaxAttention) else FEATURES[attention.features],
             table=table,
             embedded=self.table.shape[1],
-            kinds=len(self.table) // self.model.length if apart else len(self.table),
+            kinds=self.outside if apart else len(self.table),
             next_kinds=self.outside if apart else 0,
             places=places,
             condition=condition,

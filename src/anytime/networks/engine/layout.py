@@ -2,7 +2,8 @@
 
 torch keeps the weight of a linear map as (N, K). For a step of a few rows or of many, a product with rows of inputs reads (K, N)
 faster, up to 1.6 times, but a copy at the beginning of every draw costs as much as some steps. So a model that is loaded to be
-sampled from is laid out once. Nothing else notices: shapes, names, values and gradients are the same.
+sampled from is laid out once. Shapes, names, values and gradients are the same; strides are not, so `state_dict` gives tensors
+that are not contiguous.
 """
 
 from __future__ import annotations

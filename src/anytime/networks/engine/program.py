@@ -50,7 +50,13 @@ class Program(ABC):
         """Runs the layers, the last norm and the last map on `self.x`, which they may change: (B, P)."""
 
     def _embed(self, previous: Tensor | None, state: TransformerState, known: int) -> None:
-        """Writes the input of the step into `self.x`; `known` is how many tokens there are."""
+        """Writes the input of the step into `self.x`; `known` is how many tokens there are.
+
+        Raises:
+            IndexError: there is no such position, or a token is none.
+        """
+        if previous is not None and known < 1:
+            raise IndexError("no token comes before the first")
         place = self.places[state.position]
         if self.condition is None:
             self.x.copy_(place)
