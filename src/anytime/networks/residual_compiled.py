@@ -25,12 +25,13 @@ def drawn(decoder: nn.Sequential, maps: Tensor, lengths: Tensor | None) -> Tenso
         row[loops.FIRST : loops.FIRST + len(weights)] = [
             each.data_ptr() if isinstance(each, Tensor) else each for each in weights
         ]
-    sizes, grown, channels = _sizes(layers, maps)
+    largest, room, grown, channels = _sizes(layers, maps)
     nothing = np.zeros(loops.PARTS * max(outputs for _, outputs, _ in layers), np.float32)
+    work = np.empty(3 * largest + room, np.float32)
     images = torch.empty(len(maps), channels, *(grown * size for size in maps.shape[2:]), dtype=torch.float32)
     told = torch.zeros(len(maps), dtype=torch.int64) if lengths is None else lengths.contiguous()
     cells = maps.permute(0, 2, 3, 1).contiguous().numpy()
-    loops.draw(sgemm_address(), plan, GROUPS, EPSILON, nothing.ctypes.data, sizes, cells, told.numpy(), images.numpy())
+    loops.draw(sgemm_address(), plan, GROUPS, EPSILON, nothing.ctypes.data, work, largest, cells, told.numpy(), images.numpy())
     del layers  # until here the memory of its tensors was in use
     return images
 
@@ -74,7 +75,7 @@ def _bias(layer: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:
     return layer.bias
 
 
-def _sizes(layers: list[Layer], maps: Tensor) -> tuple[Any, int, int]:
+def _sizes(layers: list[Layer], maps: Tensor) -> tuple[int, int, int, int]:
     """Numbers of the largest map and of the room for columns, how much longer a side becomes, and the channels at the end."""
     channels, (height, width), grown, largest, room = maps.shape[1], maps.shape[2:], 1, maps[0].numel(), 0
     for kind, outputs, _ in layers:
@@ -84,4 +85,4 @@ def _sizes(layers: list[Layer], maps: Tensor) -> tuple[Any, int, int]:
         channels = outputs or channels
         grown *= 2 if kind == loops.DOUBLE else 1
         largest = max(largest, channels * height * width * grown**2)
-    return np.array([largest, room]), grown, channels
+    return largest, room, grown, channels

@@ -148,7 +148,16 @@ def modulate(x: Array, table: int, rows: int, length: int) -> None:
 
 @compiled
 def draw(
-    sgemm: int, plan: Array, groups: int, epsilon: float, nothing: int, sizes: Array, maps: Array, lengths: Array, images: Array
+    sgemm: int,
+    plan: Array,
+    groups: int,
+    epsilon: float,
+    nothing: int,
+    work: Array,
+    largest: int,
+    maps: Array,
+    lengths: Array,
+    images: Array,
 ) -> None:
     """Draws each image.
 
@@ -159,14 +168,15 @@ def draw(
         groups: of the norms.
         epsilon: of the norms.
         nothing: see `double`.
-        sizes: numbers of the largest map, and what its layers need room for beside it.
+        work: room for three maps, and for what the layers ask for beside them. It is the caller's: numba frees an array of its
+            own as soon as it is not named any more, whoever has its address.
+        largest: numbers of the largest map.
         maps: (B, h, w, features).
         lengths: of their prefixes, (B,).
         images: where they go, (B, C, H, W).
     """
-    floats = np.empty(3 * sizes[0] + sizes[1], np.float32)
-    now, then = address(floats), address(floats) + FLOAT * sizes[0]
-    between, room = then + FLOAT * sizes[0], then + 2 * FLOAT * sizes[0]
+    now, then = address(work), address(work) + FLOAT * largest
+    between, room = then + FLOAT * largest, then + 2 * FLOAT * largest
     for b in range(len(maps)):
         width, cells, channels = maps.shape[2], maps.shape[1] * maps.shape[2], maps.shape[3]
         copy(address(maps) + FLOAT * b * cells * channels, now, cells * channels)

@@ -47,7 +47,7 @@ def _prefetch(_: Any, array: Any, index: Any) -> Any:
 
 @inlined
 def address(array: Array) -> int:
-    """Where an array begins, int64."""
+    """Where an array begins, int64. It does not keep the array: numba frees its own ones once they are not named any more."""
     return np.int64(array.ctypes.data)
 
 
