@@ -59,3 +59,14 @@ def test_what_nobody_ran_for_a_month_is_removed_and_nothing_else(monkeypatch: py
     assert {each.name for each in tmp_path.iterdir()} == {"fedcba9876543210", "my notes", ours.name}
     os.utime(ours, (0, 0))
     assert compiled.folder.__wrapped__().stat().st_mtime > time.time() - 60  # in use again
+
+
+def test_whoever_waits_for_the_first_compilation_is_told_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog) -> None:
+    from anytime import compiled
+
+    monkeypatch.setattr(compiled.config, "CACHE_DIR", str(tmp_path))
+    compiled.folder.__wrapped__()
+    assert "compiling loops" in caplog.text
+    caplog.clear()
+    compiled.folder.__wrapped__()
+    assert not caplog.text

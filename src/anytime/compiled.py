@@ -7,6 +7,7 @@ lies in a folder that is named after all sources. Where none can be written, eac
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from numba.core import config
 
 Array = Any  # numba infers what they are
 
+LOG = logging.getLogger(__name__)
 NAME, KEPT = re.compile(r"[0-9a-f]{16}"), 30 * 24 * 3600.0  # of a folder, and the seconds that it may lie unused
 PLACES = ("networks", "heads")  # where compiled functions are
 
@@ -38,6 +40,8 @@ def folder() -> Path:
     stamps = [(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     above = config.CACHE_DIR or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anytime" / "compiled"
     found = Path(above) / sha256(repr(stamps).encode()).hexdigest()[:16]
+    if not found.is_dir():
+        LOG.warning("compiling loops for this machine, which takes some seconds each and is kept: %s", found)
     with suppress(OSError):
         found.mkdir(parents=True, exist_ok=True)
         os.utime(found)
