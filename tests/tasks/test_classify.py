@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageSequence
@@ -23,6 +24,7 @@ from anytime.models.parts import make_prior, make_tokenizer
 from anytime.models.scoring import score
 from anytime.networks.wavenet import WaveNetConfig
 from anytime.tasks.classify import calibrated, classify, even_rule, shares
+from anytime.tasks.classify_film import save_film
 from anytime.tasks.classify_progressive import Course, posteriors
 from anytime.tokenizers.pixels import PixelsConfig
 from anytime.tokenizers.series import SeriesTokenizerConfig
@@ -201,6 +203,17 @@ def test_images_of_other_classes_are_predicted_but_not_judged(tmp_path, capsys):
     assert main(["classify", str(tmp_path / "model"), "--limit", "2", "--out", str(tmp_path / "out")]) == 0
     assert "digits does not have the classes of wave: predictions only" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["classify.csv", "classify.json"]
+
+
+def test_a_film_of_series_shows_what_is_known_of_them_by_then(tmp_path):
+    model = wavenet(SeriesTokenizerConfig(20, levels=5), (), 3)
+    codes = torch.arange(20)[None] % 5
+    save_film(tmp_path / "film.gif", model, codes, torch.full((1, 21, 3), 1 / 3), None)
+    with Image.open(tmp_path / "film.gif") as film:
+        frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(film)]
+    assert len(frames) == 21
+    strong = [(frame == frames[-1]).all(-1).mean() for frame in frames]  # of the pixels, as they are at the end
+    assert strong[0] < strong[10] < strong[20] == 1.0
 
 
 def test_series_are_classified_as_well():

@@ -3,7 +3,7 @@
 Of a data set (by default the model's own) it prints the accuracy, the log-loss and the calibration error (Guo et al. 2017), and
 writes classify.csv (the probability of each class), classify.json, confusion.png and reliability.png. --image classifies
 pictures of your own. --progressive writes what is known after each pixel or code, from the same pass: progressive.csv,
-progressive.png, of the first images progressive-first.csv, and a film of these, classify.gif. Likelihoods of many pixels are
+progressive.png, of the first few progressive-first.csv, and a film of these, classify.gif. Likelihoods of many pixels are
 too sure of themselves: --calibrate fits a temperature to the first 1,000 validation images.
 """
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from torch import Tensor
 
-from anytime.data.series import SeriesSet
 from anytime.files import write_csv, write_json
 from anytime.pictures.confusion import save_confusion
 from anytime.pictures.plot import Curve, Panel, save_curves
@@ -95,11 +94,9 @@ def _save_reliability(path: Path, calibrations: Sequence[Calibration]) -> None:
 
 
 def _write_course(found: Classified, folder: Path) -> list[str]:
-    """What was known after every code; of images also as a film. Returns the names of the files."""
+    """What was known after every code, also as a film. Returns the names of the files."""
     assert found.course is not None
     write_course(found.course, found.model, folder)
-    if isinstance(found.data, SeriesSet):
-        return ["progressive.csv", "progressive-first.csv", "progressive.png"]
     kept = found.course.kept
     labels = None if found.labels is None else found.labels[: len(kept)]
     save_film(folder / "classify.gif", found.model, found.codes[: len(kept)], kept, labels)

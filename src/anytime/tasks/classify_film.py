@@ -1,4 +1,4 @@
-"""Images that appear code by code, and beside each what their classes are thought to be by then: a GIF."""
+"""Images and series that appear code by code, and beside each what their classes are thought to be by then: a GIF."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from PIL.Image import Image
 from torch import Tensor
 
 from anytime.models.model import Model
+from anytime.models.parts import OfSeries
 from anytime.pictures.bars import bars
 from anytime.pictures.sheet import channels_first, save_animation, sheet
+from anytime.pictures.trace import trace
 from anytime.tasks.classify_progressive import unit
+from anytime.tokenizers.series import SeriesTokenizer
 
 FRAMES = 64  # at most, after the first
 CELL = 112  # pixels of a picture's side, at least
@@ -26,8 +29,8 @@ def save_film(path: Path, model: Model, codes: Tensor, probabilities: Tensor, la
 
     Args:
         path: where to.
-        model: of images.
-        codes: of the images, (n, N) int64.
+        model: of images or series.
+        codes: of these, (n, N) int64.
         probabilities: p(y | first t codes) for t = 0..N, (n, N + 1, Y).
         labels: true classes (n,), if they are known; their bars are of another colour.
     """
@@ -47,6 +50,10 @@ def save_film(path: Path, model: Model, codes: Tensor, probabilities: Tensor, la
 def _pictures(model: Model, codes: Tensor, t: int) -> NDArray[np.uint8]:
     """What the first t codes show, enlarged, in colour: (n, 3, H, W)."""
     known = codes[:, :t] if t else torch.full_like(codes[:, :1], -1)
+    if isinstance(model.tokenizer, OfSeries):
+        end = t if isinstance(model.tokenizer, SeriesTokenizer) else None  # a code of a sound speaks of all of it
+        pairs = zip(model.decode(codes), model.decode(known)[:, :end], strict=True)
+        return np.stack([trace(whole, some, 2 * CELL, CELL) for whole, some in pairs])
     pixels = channels_first(model.decode(known))
     scale = max(1, -(-CELL // max(pixels.shape[2:])))
     large = pixels.repeat(scale, axis=2).repeat(scale, axis=3)
