@@ -201,7 +201,7 @@ def _loops_draw(decoder: ResidualDecoder, x: Tensor, lengths: Tensor | None) -> 
         return False
     weight = decoder[0].weight
     single = x.dtype == weight.dtype == torch.float32 and x.device.type == weight.device.type == "cpu"
-    pays = loops_pay() and (0 < len(x) <= FEW or torch.get_num_threads() == 1)
+    pays = loops_pay() and (len(x) <= FEW or torch.get_num_threads() == 1)
     return single and pays and _fit(decoder, x, lengths)
 
 

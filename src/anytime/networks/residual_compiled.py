@@ -26,12 +26,11 @@ def drawn(decoder: nn.Sequential, maps: Tensor, lengths: Tensor | None) -> Tenso
             each.data_ptr() if isinstance(each, Tensor) else each for each in weights
         ]
     largest, room, grown, channels = _sizes(layers, maps)
-    nothing = np.zeros(loops.PARTS * max(outputs for _, outputs, _ in layers), np.float32)
     work = np.empty(3 * largest + room, np.float32)
     images = torch.empty(len(maps), channels, *(grown * size for size in maps.shape[2:]), dtype=torch.float32)
     told = torch.zeros(len(maps), dtype=torch.int64) if lengths is None else lengths.contiguous()
     cells = maps.permute(0, 2, 3, 1).contiguous().numpy()
-    loops.draw(sgemm_address(), plan, GROUPS, EPSILON, nothing.ctypes.data, work, largest, cells, told.numpy(), images.numpy())
+    loops.draw(sgemm_address(), plan, GROUPS, EPSILON, work, largest, cells, told.numpy(), images.numpy())
     del layers  # until here the memory of its tensors was in use
     return images
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from anytime.compiled import Array, compiled, inlined
 from anytime.networks.engine.memory import FLOAT, address, block, vector
-from anytime.networks.engine.products import product
+from anytime.networks.engine.products import accumulate, product
 from anytime.networks.kernels import F, add, exp
 
 CONVOLVE, MIX, MODULATE, RESIDUAL, NORMALISE, BEND, DOUBLE = range(7)
@@ -95,13 +95,15 @@ def convolve(sgemm: int, x: Array, width: int, weight: int, bias: int, room: int
 
 
 @compiled
-def double(sgemm: int, x: Array, width: int, weight: int, bias: int, nothing: int, room: int, y: Array) -> None:
+def double(sgemm: int, x: Array, width: int, weight: int, bias: int, room: int, y: Array) -> None:
     """A transposed 4x4 convolution of stride 2 and padding 1: (h w, I) -> (4 h w, O), the weight (I, 4, 4, O).
 
-    Each cell adds to 16 pixels what one product says. `nothing` is the address of noughts, 16 of them or more for each output.
+    Each cell adds to 16 pixels what one product says.
     """
-    cells, outputs, height = len(x), y.shape[1], len(x) // width
-    product(sgemm, 1, x, weight, nothing, block(room, (cells, PARTS * outputs)))
+    (cells, inputs), outputs, height = x.shape, y.shape[1], len(x) // width
+    columns = block(room, (cells, PARTS * outputs))
+    columns[:] = F(0)
+    accumulate(sgemm, x, block(weight, (inputs, PARTS * outputs)), columns)
     biases, parts = vector(bias, outputs), block(room, (cells, PARTS, outputs))
     for pixel in range(len(y)):
         for i in range(outputs):
@@ -152,7 +154,6 @@ def draw(
     plan: Array,
     groups: int,
     epsilon: float,
-    nothing: int,
     work: Array,
     largest: int,
     maps: Array,
@@ -167,7 +168,6 @@ def draw(
             lengths also how many there are.
         groups: of the norms.
         epsilon: of the norms.
-        nothing: see `double`.
         work: room for three maps, and for what the layers ask for beside them. It is the caller's: numba frees an array of its
             own as soon as it is not named any more, whoever has its address.
         largest: numbers of the largest map.
@@ -195,10 +195,10 @@ def draw(
             elif kind == RESIDUAL:
                 copy(now, then, x.size)
                 for half in range(2):
-                    weights = layer[FIRST + 4 * half : FIRST + 4 * half + 4]
-                    group_norm(branch, groups, weights[0], weights[1], epsilon, y)
+                    norm = FIRST + 4 * half
+                    group_norm(branch, groups, layer[norm], layer[norm + 1], epsilon, y)
                     bend_all(y)
-                    convolve(sgemm, y, width, weights[2], weights[3], room, branch)
+                    convolve(sgemm, y, width, layer[norm + 2], layer[norm + 3], room, branch)
                 add(x, branch)
             elif kind == NORMALISE:
                 group_norm(x, groups, layer[FIRST], layer[FIRST + 1], epsilon, x)
@@ -206,7 +206,7 @@ def draw(
                 bend_all(x)
             else:
                 channels, cells = layer[OUTPUTS], 4 * cells
-                double(sgemm, x, width, layer[FIRST], layer[FIRST + 1], nothing, room, block(then, (cells, channels)))
+                double(sgemm, x, width, layer[FIRST], layer[FIRST + 1], room, block(then, (cells, channels)))
                 now, then, width = then, now, 2 * width
         x, image = block(now, (cells, channels)), block(address(images) + FLOAT * b * cells * channels, (channels, cells))
         for cell in range(cells):

@@ -71,18 +71,18 @@ class Engine:
 
     def step(self, previous: Tensor | None, state: EngineState) -> Tensor:
         """Parameters (B, P) of the next token, given the `previous` one (B,), or None before the first."""
-        if (previous is None and state.first is not None) or not self._fit():
+        weight = self.model.output.weight
+        if (previous is None and state.first is not None) or not self._fit(weight):
             state.program = None  # the model may put other tensors in the place of those that a program holds
             return self.model.step(previous, state)
         if state.program is None:
             state.program = self._program(state)
-        elif state.program.table.dtype != self.model.output.weight.dtype:
-            raise RuntimeError(f"the model became {self.model.output.weight.dtype} in the middle of a draw: begin another")
+        elif state.program.table.dtype != weight.dtype:
+            raise RuntimeError(f"the model became {weight.dtype} in the middle of a draw: begin another")
         return state.program.step(previous, state)
 
-    def _fit(self) -> bool:
+    def _fit(self, weight: Tensor) -> bool:
         """Whether a program may do the step: programs work in place, without gradients and without dropout."""
-        weight = self.model.output.weight
         single = weight.dtype in (torch.float32, torch.float64) and weight.device.type == "cpu"
         return single and not torch.is_grad_enabled() and not self.model.training and self.known
 

@@ -57,10 +57,8 @@ class CompiledProgram(Program):
         rows = [self._row(block, memory) for block, memory in zip(self.blocks, state.memories, strict=True)]
         last = self._addresses(8 * [None] + [model.norm.weight, model.norm.bias], COLUMNS)
         self.plan, self.work = np.array([*rows, last]), work.numpy()
-        self.settings, self.numbers = (
-            np.array(_rates(self.blocks[0], attention)),
-            np.array(self._shape(batch, attention), np.int64),
-        )
+        self.settings = np.array(_rates(self.blocks[0], attention))
+        self.numbers = np.array(self._shape(batch, attention), np.int64)
         self.reads_out = self.numbers[Shape._fields.index("output")] != 0
         self.embeds = state.tokens is None and not self.neighbours
         self.previous = NONE

@@ -40,26 +40,13 @@ from anytime.networks.kernels import F, activate, add, join, normalise
 
 
 @inlined
-def check(shape: Shape, position: int, known: int) -> None:
-    """Looks whether there is memory for one more position, and a token that it tells of.
-
-    Raises:
-        IndexError: there is none.
-    """
-    if not (0 <= position < shape.length and known < shape.length):
-        raise IndexError("there is no position after the last")
-
-
-@inlined
 def embed(shape: Shape, buffers: Buffers, previous: Array, position: int, known: int) -> None:
     """Writes the input of the step into the stream: the last of `known` tokens, its place, and what the row is told.
 
     Raises:
-        IndexError: a token is none, or there is none before this one.
+        IndexError: a token is none.
         ValueError: there is not one for each row.
     """
-    if known < 1:
-        raise IndexError("no token comes before the first")
     if len(previous) != shape.rows:
         raise ValueError("there should be one token for each row")
     x, place = buffers.x, vector(shape.places + FLOAT * position * shape.width, shape.width)
@@ -155,7 +142,6 @@ def softmax_layers(width: int) -> Callable[..., Any]:
             known: how many tokens there are.
         """
         shape, rates, buffers = named(numbers, settings, work)
-        check(shape, position, known)
         if len(previous):
             embed(shape, buffers, previous, position, known)
         cached = shape.rows, shape.length, shape.heads, width
@@ -181,7 +167,6 @@ def recurrent_layers(width: int, plain: bool) -> Callable[..., Any]:
     def run(numbers: Array, settings: Array, work: Array, plan: Array, previous: Array, position: int, known: int) -> Any:
         """As for softmax attention. Where there is no speed, its address is nought and nobody goes there."""
         shape, rates, buffers = named(numbers, settings, work)
-        check(shape, position, known)
         if len(previous):
             embed(shape, buffers, previous, position, known)
         state, mass, scale = (shape.rows, shape.heads, width * width), F(rates.mass), (F(rates.attention_mu), F(rates.gamma))

@@ -23,7 +23,7 @@ class Program(ABC):
     """
 
     def __init__(self, model: CausalTransformer, state: TransformerState) -> None:
-        self.model, self.outside = model, model.vocabulary
+        self.model, self.length, self.outside = model, model.length, model.vocabulary
         self.blocks = [block for block in model.blocks if isinstance(block, Block)]
         self.start = None if model.start is None else model.start.detach()
         self.table = model.token_embedding.weight.detach()
@@ -35,8 +35,15 @@ class Program(ABC):
         self.neighbours = [] if model.neighbours is None else _neighbours(model)
 
     def step(self, previous: Tensor | None, state: TransformerState) -> Tensor:
-        """Parameters (B, P) of the next token; the state moves on."""
+        """Parameters (B, P) of the next token; the state moves on.
+
+        Raises:
+            IndexError: there is no position after the last, and no token before the first; or a token is none.
+        """
         known = state.position + (self.start is None)
+        if known >= self.length or (previous is not None and known < 1):
+            known_so_far = f"0 to {self.length - 1} known tokens, the last of them given from 1 on"
+            raise IndexError(f"a step is for {known_so_far}, and not for {known}")
         self._embed(previous, state, known)
         parameters = self._through(state.position, known)
         state.position += 1
@@ -50,13 +57,7 @@ class Program(ABC):
         """Runs the layers, the last norm and the last map on `self.x`, which they may change: (B, P)."""
 
     def _embed(self, previous: Tensor | None, state: TransformerState, known: int) -> None:
-        """Writes the input of the step into `self.x`; `known` is how many tokens there are.
-
-        Raises:
-            IndexError: there is no such position, or a token is none.
-        """
-        if previous is not None and known < 1:
-            raise IndexError("no token comes before the first")
+        """Writes the input of the step into `self.x`; `known` is how many tokens there are."""
         place = self.places[state.position]
         if self.condition is None:
             self.x.copy_(place)
