@@ -113,9 +113,9 @@ class Drawing:
         return codes, reached, data, 1000 * seconds
 
     def _decoding(self, batch: Batch) -> Decoding:
-        uniform = uniforms(batch.seed, batch.indices, self.num_codes, batch.stream).to(self.device)
-        copies, given = _copies(batch), (batch.labels, batch.prefix, batch.local)
-        labels, prefix, local = (None if rows is None else rows[::copies].to(self.device) for rows in given)
+        device, copies, given = self.device, _copies(batch), (batch.labels, batch.prefix, batch.local)
+        uniform = uniforms(batch.seed, batch.indices, self.num_codes, batch.stream).to(device)
+        labels, prefix, local = (None if rows is None else rows[::copies].to(device) for rows in given)
         return Decoding(self.drawn_by, self.head, uniform, labels, batch.filters, prefix, copies, local)
 
     def _deadline(self, milliseconds: float | None, started: float, batch: Batch) -> Deadline | None:

@@ -101,7 +101,7 @@ def filters_of(config: ModelConfig, given: Mapping[str, Any]) -> Filters:
     unknown = given.keys() - vars(config.sampling).keys()
     if unknown:
         raise AnytimeError(f"there is no way of sampling {min(unknown)!r}", "Give temperature, top_k, top_p or guidance")
-    return replace(config.sampling, **given)
+    return replace(config.sampling, **given) if given else config.sampling
 
 
 def first_codes(codes: Tensor, keep: int, num_codes: int) -> Tensor:

@@ -186,32 +186,22 @@ class ResidualDecoder(nn.Sequential):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Images of maps, and of the lengths (B,) of their prefixes where the layers want them."""
-        if _loops_draw(self, x, lengths):
+        if _loops_pay(x):
             from anytime.networks.residual_compiled import drawn  # it takes half a second to import
 
-            return drawn(self, x, lengths)
+            if (images := drawn(self, x, lengths)) is not None:
+                return images
         for layer in self:
             x = layer(x, lengths) if isinstance(layer, LengthModulation) else layer(x)
         return x
 
 
-def _loops_draw(decoder: ResidualDecoder, x: Tensor, lengths: Tensor | None) -> bool:
-    """Whether compiled loops draw: on one thread of a CPU they take a third of the time for one image, and as long for many."""
+def _loops_pay(x: Tensor) -> bool:
+    """Whether compiled loops may draw: on one thread they take a third of the time for one image, and as long for many."""
     if traced() or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
         return False
-    weight = decoder[0].weight
-    single = x.dtype == weight.dtype == torch.float32 and x.device.type == weight.device.type == "cpu"
-    pays = loops_pay() and (len(x) <= FEW or torch.get_num_threads() == 1)
-    return single and pays and _fit(decoder, x, lengths)
-
-
-def _fit(decoder: ResidualDecoder, x: Tensor, lengths: Tensor | None) -> bool:
-    """Whether maps and lengths are such as the layers take; where they are not, torch says what is wrong."""
-    told = any(isinstance(each, LengthModulation) for each in decoder)
-    mixed = [each.weight.shape[1] for each in decoder if isinstance(each, MapMixing)]
-    shaped = x.ndim == 4 and len(x) > 0 and x.shape[1] == decoder[0].in_channels
-    shaped = shaped and all(cells == x.shape[2] * x.shape[3] for cells in mixed)
-    return shaped and (not told or (lengths is not None and lengths.dtype == torch.int64 and lengths.shape == x.shape[:1]))
+    single = x.dtype == torch.float32 and x.device.type == "cpu"
+    return single and loops_pay() and (x.shape[0] <= FEW or torch.get_num_threads() == 1)
 
 
 def _modulation(width: int, lengths: int) -> list[nn.Module]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -10,28 +11,67 @@ from torch import Tensor, nn
 
 from anytime.networks import residual_loops as loops
 from anytime.networks.engine.products import sgemm_address
+from anytime.networks.lookup import once
 from anytime.networks.residual import EPSILON, GROUPS, LengthModulation, MapMixing, ResidualBlock
 
 Layer = tuple[int, int, list[Any]]
 """Its kind, the channels after it (0 for as many as before), and its weights and numbers as the loops want them."""
 
 
-def drawn(decoder: nn.Sequential, maps: Tensor, lengths: Tensor | None) -> Tensor:
-    """What a `ResidualDecoder` makes of maps (B, features, h, w) float32 on a CPU: (B, C, H, W)."""
-    layers = [_layer(each) for each in decoder]
-    plan = np.zeros((len(layers), loops.COLUMNS), np.int64)
-    for row, (kind, outputs, weights) in zip(plan, layers, strict=True):
-        row[: loops.FIRST] = kind, outputs
-        row[loops.FIRST : loops.FIRST + len(weights)] = [
-            each.data_ptr() if isinstance(each, Tensor) else each for each in weights
-        ]
-    largest, room, grown, channels = _sizes(layers, maps)
+class Layers:
+    """Where the weights of a `ResidualDecoder` lie.
+
+    Args:
+        decoder: whose weights.
+
+    Attributes:
+        held: what the addresses belong to.
+        plan: see `residual_loops.draw`.
+        sizes: of a map (features, h, w): numbers of the largest map and of the room for columns, how much longer a side becomes,
+            and the channels at the end.
+        inputs: channels of the maps.
+        cells: of the maps, as many as each mixing layer takes.
+        told: whether there are layers that want the lengths of the prefixes.
+        single: whether all is float32 on a CPU.
+    """
+
+    def __init__(self, decoder: nn.Sequential) -> None:
+        layers = [_layer(each) for each in decoder]
+        self.held = [part.detach() for *_, parts in layers for part in parts if isinstance(part, Tensor)]
+        outputs = [(kind, after) for kind, after, _ in layers]
+        self.inputs, self.told = decoder[0].in_channels, any(kind == loops.MODULATE for kind, *_ in layers)
+        self.cells = {each.weight.shape[1] for each in decoder if isinstance(each, MapMixing)}
+        self.single = all(each.dtype == torch.float32 and each.device.type == "cpu" for each in self.held)
+        self.sizes = cache(partial(_sizes, outputs))
+        self.plan = np.zeros((len(layers), loops.COLUMNS), np.int64)
+        for row, (kind, after, parts) in zip(self.plan, layers, strict=True):
+            row[: loops.FIRST] = kind, after
+            row[loops.FIRST : loops.FIRST + len(parts)] = [
+                each.data_ptr() if isinstance(each, Tensor) else each for each in parts
+            ]
+
+    def take(self, maps: Tensor, lengths: Tensor | None) -> bool:
+        """Whether maps and lengths are such as the layers take; where they are not, torch says what is wrong."""
+        shaped = maps.ndim == 4 and maps.shape[0] > 0 and maps.shape[1] == self.inputs
+        shaped = shaped and all(cells == maps.shape[2] * maps.shape[3] for cells in self.cells)
+        told = lengths is not None and lengths.dtype == torch.int64 and lengths.shape == maps.shape[:1]
+        return self.single and shaped and (told or not self.told)
+
+
+layers_of = once(Layers)
+
+
+def drawn(decoder: nn.Sequential, maps: Tensor, lengths: Tensor | None) -> Tensor | None:
+    """What a `ResidualDecoder` makes of maps (B, features, h, w) float32: (B, C, H, W); None if they are not for loops."""
+    layers = layers_of(decoder)  # named until after the call, for the memory of their tensors
+    if not layers.take(maps, lengths):
+        return None
+    largest, room, grown, channels = layers.sizes(*maps.shape[1:])
     work = np.empty(3 * largest + room, np.float32)
     images = torch.empty(len(maps), channels, *(grown * size for size in maps.shape[2:]), dtype=torch.float32)
     told = torch.zeros(len(maps), dtype=torch.int64) if lengths is None else lengths.contiguous()
     cells = maps.permute(0, 2, 3, 1).contiguous().numpy()
-    loops.draw(sgemm_address(), plan, GROUPS, EPSILON, work, largest, cells, told.numpy(), images.numpy())
-    del layers  # until here the memory of its tensors was in use
+    loops.draw(sgemm_address(), layers.plan, GROUPS, EPSILON, work, largest, cells, told.numpy(), images.numpy())
     return images
 
 
@@ -74,10 +114,10 @@ def _bias(layer: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:
     return layer.bias
 
 
-def _sizes(layers: list[Layer], maps: Tensor) -> tuple[int, int, int, int]:
-    """Numbers of the largest map and of the room for columns, how much longer a side becomes, and the channels at the end."""
-    channels, (height, width), grown, largest, room = maps.shape[1], maps.shape[2:], 1, maps[0].numel(), 0
-    for kind, outputs, _ in layers:
+def _sizes(layers: list[tuple[int, int]], channels: int, height: int, width: int) -> tuple[int, int, int, int]:
+    """See `Layers`; the kind of each layer, and the channels after it."""
+    grown, largest, room = 1, channels * height * width, 0
+    for kind, outputs in layers:
         cells = height * width * grown**2
         bordered = (height * grown + 2) * (width * grown + 2)
         room = max(room, loops.PARTS * cells * outputs if kind == loops.DOUBLE else (bordered + 9 * cells) * channels)

@@ -65,16 +65,16 @@ class Decoding:
         self.position = 0
         self._previous: Tensor | None = None
         self._parameters: Tensor | None = None
-        originals = self.rows[::copies]
+        originals = len(uniform) // copies
         told = () if local is None else (self._doubled(local),)
-        self._state = model.init_state(len(self._doubled(originals)), self._condition(labels), *told)
+        self._state = model.init_state(originals * (1 + filters.guided), self._condition(labels), *told)
         if prefix is not None and prefix.shape[1]:
             self.position = prefix.shape[1]
             self.tokens[:, : self.position] = prefix.repeat_interleave(copies, 0)
             if self.position < uniform.shape[1]:
                 self._parameters = model.prefill(self._doubled(prefix), self._state)
         if copies > 1:
-            self._choose(torch.arange(len(originals), device=uniform.device).repeat_interleave(copies), len(originals))
+            self._choose(self.rows[:originals].repeat_interleave(copies), originals)
 
     @property
     def typical(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 DEAD = 2.0  # vectors a step: an entry that is chosen less often is moved to where vectors are
@@ -39,9 +40,10 @@ class Codebook(nn.Module):
 
     def look_up(self, codes: Tensor) -> Tensor:
         """Entries of (B, k) codes: (B, k, D). A code of -1 stands for a missing one and gives zeros."""
-        books = self.vectors.expand(max(codes.shape[1], len(self.vectors)), -1, -1)
-        position = torch.arange(codes.shape[1], device=codes.device)
-        return books[position, codes.clamp(min=0)] * (codes >= 0)[..., None]
+        rows, (books, entries, _) = codes.clamp(min=0), self.vectors.shape
+        if books > 1:
+            rows = rows + torch.arange(0, entries * codes.shape[1], entries, device=codes.device)
+        return F.embedding(rows, self.vectors.flatten(0, 1)) * (codes >= 0)[..., None]
 
 
 class Quantizer(Protocol):

@@ -101,10 +101,8 @@ class OrderedVQ(NestedVQ):
         """Decodes vectors (B, N, D), zeros where `kept` (B, N) is false, to images (B, C, H, W)."""
         if self.mask is not None:
             vectors = torch.where(kept[..., None], vectors, self.mask)
-        height, width = self.map
-        spatial = self.config.quantization == "spatial"
-        pattern = "b (h w) d -> b d h w" if spatial else "b n (h w) -> b n h w"
-        maps = rearrange(vectors, pattern, h=height, w=width).contiguous(memory_format=torch.channels_last)
+        by_channel = vectors.transpose(1, 2) if self.config.quantization == "spatial" else vectors
+        maps = by_channel.unflatten(2, self.map).contiguous(memory_format=torch.channels_last)
         images: Tensor = self.decoder(maps, kept.sum(1)) if self.config.length_modulation else self.decoder(maps)
         return (images + 1) / 2 if self.config.network == "plain" else images
 

@@ -1,14 +1,14 @@
 """The engine: a `CausalTransformer` whose single steps are fast on a CPU. Same protocol, same states, same numbers.
 
 A step of a small model costs less in arithmetic than in launching operations, so everything that does not change from step to
-step is looked up once, when a state takes its first step: weights, shapes, buffers, tables. Two programs do the step:
+step is looked up once, when a state takes its first step: shapes, buffers, tables. Two programs do the step:
 
 - `eager.py`, plain torch, for every configuration;
 - `compiled.py`, where numba is installed: torch's matrix products, and between them loops that numba compiled.
 
-Nothing of the model is kept from one decoding to the next, so one that begins after weights were trained on, loaded or moved sees
-those. Buffers belong to a state. What no program does is done by the model's own `step`:
-gradients, dropout, half precision, other devices, attentions that they do not know.
+Of the model nothing is kept from one decoding to the next but where its weights lie, see `lookup.py`, so one that begins after
+they were trained on, loaded or moved sees that. Buffers belong to a state. What no program does is done by the model's own
+`step`: gradients, dropout, half precision, other devices, attentions that they do not know.
 """
 
 from __future__ import annotations
@@ -88,10 +88,12 @@ class Engine:
 
     def _program(self, state: EngineState) -> Program:
         if loops_pay() if self.compiled is None else self.compiled and numba_is_there():
-            from anytime.networks.engine.compiled import CompiledProgram, compilable  # it takes half a second to import
+            from anytime.networks.engine.compiled import CompiledProgram  # it takes half a second to import
+            from anytime.networks.engine.weights import weights_of
 
-            if compilable(self.model):
-                return CompiledProgram(self.model, state)
+            weights = weights_of(self.model, state.batch)
+            if weights.compilable:
+                return CompiledProgram(self.model, state, weights)
         return EagerProgram(self.model, state)
 
 

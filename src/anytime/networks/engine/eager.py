@@ -13,7 +13,9 @@ from anytime.networks.attention.momentum import MomentumAttention, MomentumState
 from anytime.networks.attention.softmax import KeyValueCache, SoftmaxAttention
 from anytime.networks.block import Block
 from anytime.networks.connection import Carry, Plain
-from anytime.networks.engine.program import Program, turned
+from anytime.networks.engine.inputs import inputs_of
+from anytime.networks.engine.layout import MANY_ROWS, are_turned, turned
+from anytime.networks.engine.program import Program
 from anytime.networks.transformer import CausalTransformer, TransformerState
 
 ATTENTIONS = (SoftmaxAttention, LinearAttention, MomentumAttention)  # themselves, not what is made of them
@@ -26,8 +28,10 @@ class EagerProgram(Program):
     """Does every configuration, in the precision of the weights."""
 
     def __init__(self, model: CausalTransformer, state: TransformerState) -> None:
-        super().__init__(model, state)
-        self.layers = [_Layer(block, memory, self.turned) for block, memory in zip(self.blocks, state.memories, strict=True)]
+        super().__init__(model, state, inputs_of(model))
+        blocks = [block for block in model.blocks if isinstance(block, Block)]
+        copied = are_turned(model, state.batch >= MANY_ROWS)
+        self.layers = [_Layer(block, memory, copied) for block, memory in zip(blocks, state.memories, strict=True)]
 
     def _through(self, position: int, known: int) -> Tensor:
         x: Tensor = self.x

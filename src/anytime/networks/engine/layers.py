@@ -41,20 +41,20 @@ from anytime.networks.kernels import F, activate, add, join, normalise
 
 @inlined
 def embed(shape: Shape, buffers: Buffers, previous: Array, position: int, known: int) -> None:
-    """Writes the input of the step into the stream: the last of `known` tokens, its place, and what the row is told.
+    """Writes the input of the step into the stream: the last of `known` tokens or the start, its place, what the row is told.
 
     Raises:
         IndexError: a token is none.
         ValueError: there is not one for each row.
     """
-    if len(previous) != shape.rows:
+    if known and len(previous) != shape.rows:
         raise ValueError("there should be one token for each row")
     x, place = buffers.x, vector(shape.places + FLOAT * position * shape.width, shape.width)
     table = block(shape.table + FLOAT * (known - 1) * shape.next_kinds * shape.embedded, (shape.kinds, shape.embedded))
     for r in range(shape.rows):
-        if not 0 <= previous[r] < shape.kinds:
+        if known and not 0 <= previous[r] < shape.kinds:
             raise IndexError("a token is out of range")
-        token = table[previous[r]]
+        token = table[previous[r]] if known else vector(shape.start, shape.embedded)
         for i in range(shape.width):
             x[r, i] = place[i]
         for i in range(shape.embedded):
@@ -134,15 +134,15 @@ def softmax_layers(width: int) -> Callable[..., Any]:
         Args:
             numbers: a `Shape`.
             settings: `Rates`.
-            work: `Buffers`. The first, x, holds the input already if there is no `previous`; the second, h, holds the normed
+            work: `Buffers`. The first, x, holds the input already if it is not made here; the second, h, holds the normed
                 stream afterwards.
             plan: a row for each layer and one for that norm.
-            previous: the last token of each row, int64 (B,), or none.
+            previous: the last token of each row, int64 (B,); none before the first, or where the input is not made here.
             position: how many positions were fed.
             known: how many tokens there are.
         """
         shape, rates, buffers = named(numbers, settings, work)
-        if len(previous):
+        if shape.embeds:
             embed(shape, buffers, previous, position, known)
         cached = shape.rows, shape.length, shape.heads, width
         qkv, out = by_head(shape, width, buffers)
@@ -167,7 +167,7 @@ def recurrent_layers(width: int, plain: bool) -> Callable[..., Any]:
     def run(numbers: Array, settings: Array, work: Array, plan: Array, previous: Array, position: int, known: int) -> Any:
         """As for softmax attention. Where there is no speed, its address is nought and nobody goes there."""
         shape, rates, buffers = named(numbers, settings, work)
-        if len(previous):
+        if shape.embeds:
             embed(shape, buffers, previous, position, known)
         state, mass, scale = (shape.rows, shape.heads, width * width), F(rates.mass), (F(rates.attention_mu), F(rates.gamma))
         qkv, out = by_head(shape, width, buffers)

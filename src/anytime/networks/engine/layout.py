@@ -9,7 +9,12 @@ that are not contiguous.
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from anytime.networks.block import Block
+from anytime.networks.transformer import CausalTransformer
+
+MANY_ROWS = 8  # from here on a copy of the weights as (K, N) gains more in some ten steps than it costs
 
 
 @torch.no_grad()
@@ -19,3 +24,16 @@ def lay_out(model: nn.Module) -> None:
     for each in model.modules():
         if type(each) is nn.Linear and id(each.weight) not in tables:
             each.weight.data = each.weight.t().contiguous().t()
+
+
+def are_turned(model: CausalTransformer, many: bool) -> bool:
+    """Whether a step reads the weights of linear maps as (K, N): they lie so, or there are `many` rows, MANY_ROWS and more."""
+    first = next(block.feed_forward[0] for block in model.blocks if isinstance(block, Block))
+    assert isinstance(first, nn.Linear)
+    return many or first.weight.t().is_contiguous()
+
+
+def turned(weight: Tensor, copied: bool) -> Tensor:
+    """The transpose of a weight (N, K), in one piece: a copy where it does not lie so, or a view of what does not."""
+    weight = weight.detach()
+    return weight.t().contiguous() if copied else weight.contiguous().t()

@@ -36,7 +36,9 @@ class Shape(NamedTuple):
         before: whether norms come before the branches.
         activation: see `kernels.activate`.
         features: see `kernels.map_features`.
+        embeds: whether the input is made here.
         table: address of the embeddings of tokens, rows of `embedded` numbers.
+        start: address of that of the start token, 0 for none.
         embedded: E, at most D.
         kinds: rows of the table that one position looks at.
         next_kinds: rows from those of one position to those of the next, 0 if all look at the same.
@@ -60,7 +62,9 @@ class Shape(NamedTuple):
     before: int
     activation: int
     features: int
+    embeds: int
     table: int
+    start: int
     embedded: int
     kinds: int
     next_kinds: int

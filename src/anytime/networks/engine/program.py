@@ -7,11 +7,9 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from anytime.networks.block import Block
+from anytime.networks.engine.inputs import Inputs
 from anytime.networks.positions import PositionLinear
 from anytime.networks.transformer import CausalTransformer, TransformerState
-
-MANY_ROWS = 8  # from here on a copy of the weights as (K, N) gains more in some ten steps than it costs
 
 
 class Program(ABC):
@@ -20,19 +18,15 @@ class Program(ABC):
     Args:
         model: whose weights are used.
         state: whose memories are read and written; rows and memories must stay the same tensors.
+        inputs: of the model.
     """
 
-    def __init__(self, model: CausalTransformer, state: TransformerState) -> None:
+    def __init__(self, model: CausalTransformer, state: TransformerState, inputs: Inputs) -> None:
         self.model, self.length, self.outside = model, model.length, model.vocabulary
-        self.blocks = [block for block in model.blocks if isinstance(block, Block)]
-        self.start = None if model.start is None else model.start.detach()
-        self.table = model.token_embedding.weight.detach()
-        self.places = _places(model)
+        self.start, self.table, self.places, self.neighbours = inputs.start, inputs.table, inputs.places, inputs.neighbours
         self.condition = None if state.condition is None else state.condition[:, 0]
-        self.x = torch.empty(state.batch, model.config.width, dtype=self.table.dtype)
+        self.x = self.table.new_empty(state.batch, model.config.width)
         self.embedding = self.x[:, : self.table.shape[1]]
-        self.turned = are_turned(self.blocks, state.batch)
-        self.neighbours = [] if model.neighbours is None else _neighbours(model)
 
     def step(self, previous: Tensor | None, state: TransformerState) -> Tensor:
         """Parameters (B, P) of the next token; the state moves on.
@@ -79,35 +73,3 @@ class Program(ABC):
         if isinstance(output, PositionLinear):
             return torch.addmm(output.bias[known], hidden, output.weight[known])
         return torch.nn.functional.linear(hidden, output.weight, output.bias)
-
-
-def are_turned(blocks: list[Block], batch: int) -> bool:
-    """Whether the weights of linear maps are read as (K, N): they lie so, see `layout.py`, or there are many rows."""
-    first = blocks[0].feed_forward[0]
-    assert isinstance(first, torch.nn.Linear)
-    return batch >= MANY_ROWS or first.weight.t().is_contiguous()
-
-
-def turned(weight: Tensor, copied: bool) -> Tensor:
-    """The transpose of a weight (N, K), in one piece: a copy where it does not lie so, or a view of what does not."""
-    weight = weight.detach()
-    return weight.t().contiguous() if copied else weight.contiguous().t()
-
-
-def _places(model: CausalTransformer) -> Tensor:
-    """What every position adds to the stream: (N, D)."""
-    if model.positions is not None:
-        return model.positions.detach()
-    if model.axes is not None:
-        axes: Tensor = model.axes(0, model.length)
-        return axes
-    assert model.sinusoids is not None
-    places = model.sinusoids.to(model.output.weight.dtype)
-    return torch.cat([torch.zeros_like(places), places], dim=-1)
-
-
-def _neighbours(model: CausalTransformer) -> list[tuple[int, Tensor]]:
-    """How far back each neighbour lies, and its table; the last row stands for outside."""
-    assert model.neighbours is not None
-    tables = [table.weight.detach() for table in model.neighbours.tables if isinstance(table, torch.nn.Embedding)]
-    return list(zip(model.neighbours.distances, tables, strict=True))

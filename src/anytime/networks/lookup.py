@@ -1,0 +1,87 @@
+"""Looking through a network once for many draws: where its weights lie, as long as they lie there.
+
+To walk through the modules of a small network takes as long as to run it. What such a walk finds are addresses, and these stay
+right while weights are trained or loaded into, since both write in place. They are looked up again once a module, a parameter or
+a buffer was replaced, or given other memory, as moving and converting do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from itertools import chain
+from operator import is_
+from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
+
+from torch import Tensor, nn
+
+
+class Found(Protocol):
+    """What can be kept.
+
+    Attributes:
+        held: the tensors whose addresses it has.
+    """
+
+    held: list[Tensor]
+
+
+M = TypeVar("M", bound=nn.Module)
+F = TypeVar("F", bound=Found)
+END = object()  # comes after all parts, so that one more or one less is noticed
+
+
+class Lying:
+    """Where everything in a module lies.
+
+    Args:
+        module: what is looked at; it is not kept alive, its parts are.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._named: list[dict[str, Any]] = []
+        for part in module.modules():
+            self._named += [part._modules, part._parameters, part._buffers]
+        self._parts: list[Any] = list(self._all())
+        self._tensors = [each for each in self._parts if isinstance(each, Tensor)]
+        self._held = [each.detach() for each in self._tensors]  # nothing else can come to lie there
+        self._where = self._addresses()
+
+    def same(self) -> bool:
+        """Whether it still does."""
+        return all(map(is_, self._all(), self._parts)) and self._addresses() == self._where
+
+    def owns(self, tensors: list[Tensor]) -> bool:
+        """Whether all of them are views of what lies in the module, and none is a copy."""
+        return {_storage(each) for each in tensors} <= {_storage(each) for each in self._held}
+
+    def _all(self) -> Any:
+        return chain(chain.from_iterable(map(dict.values, self._named)), (END,))
+
+    def _addresses(self) -> list[int]:
+        return [each.data_ptr() for each in self._tensors]
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def once(look: Callable[[M], F]) -> Callable[[M], F]:
+    """Keeps what `look` finds in a module.
+
+    Copies would not follow what training does to the weights, so what has to be copied is looked up each time.
+    """
+    known: WeakKeyDictionary[M, tuple[Lying, F]] = WeakKeyDictionary()
+
+    @wraps(look)
+    def find(module: M) -> F:
+        lying, found = known.get(module, (None, None))
+        if lying is None or found is None or not lying.same():
+            lying, found = Lying(module), look(module)
+            known.pop(module, None)
+            if lying.owns(found.held):
+                known[module] = lying, found
+        return found
+
+    return find
