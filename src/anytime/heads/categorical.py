@@ -41,8 +41,9 @@ class Categorical:
         One number per token makes a draw a function of the logits and that number alone, whatever else is in the batch.
         float64, because in float32 a cumulative sum over a large vocabulary can miss or doubly count a token.
         """
-        if logits.dtype == torch.float32 and logits.device.type == "cpu" and (invert := _compiled()):
-            return torch.from_numpy(invert(logits.detach().contiguous().numpy(), uniform.contiguous().numpy()))
+        if logits.dtype == torch.float32 and logits.is_cpu and (invert := _compiled()):
+            given = logits.detach() if logits.requires_grad else logits
+            return torch.from_numpy(invert(given.contiguous().numpy(), uniform.contiguous().numpy()))
         cumulative = logits.softmax(-1, torch.float64).cumsum(-1)
         # The last entry may round to just under or over 1, and a number times it must give a token with mass: it does, because
         # u <= 1 - 2^-53, and that times a number near 1 is rounded to one below it.

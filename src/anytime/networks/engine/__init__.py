@@ -71,14 +71,19 @@ class Engine:
 
     def step(self, previous: Tensor | None, state: EngineState) -> Tensor:
         """Parameters (B, P) of the next token, given the `previous` one (B,), or None before the first."""
-        weight = self.model.output.weight
-        if (previous is None and state.first is not None) or not self._fit(weight):
+        # Two looks at attributes, and none at modules: these would take longer than some of the layers.
+        if state.program is None or self.model.training or torch.is_grad_enabled():
+            return self._begin(previous, state)
+        if state.program.last.dtype != state.program.table.dtype:
+            raise RuntimeError(f"the model became {state.program.last.dtype} in the middle of a draw: begin another")
+        return state.program.step(previous, state)
+
+    def _begin(self, previous: Tensor | None, state: EngineState) -> Tensor:
+        """A step with a new program, or by the model itself."""
+        if (previous is None and state.first is not None) or not self._fit(self.model.output.weight):
             state.program = None  # the model may put other tensors in the place of those that a program holds
             return self.model.step(previous, state)
-        if state.program is None:
-            state.program = self._program(state)
-        elif state.program.table.dtype != weight.dtype:
-            raise RuntimeError(f"the model became {weight.dtype} in the middle of a draw: begin another")
+        state.program = self._program(state)
         return state.program.step(previous, state)
 
     def _fit(self, weight: Tensor) -> bool:

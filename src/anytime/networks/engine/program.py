@@ -19,10 +19,13 @@ class Program(ABC):
         model: whose weights are used.
         state: whose memories are read and written; rows and memories must stay the same tensors.
         inputs: of the model.
+
+    Attributes:
+        last: the weight of the model's last map itself, which tells whether the model was converted meanwhile.
     """
 
     def __init__(self, model: CausalTransformer, state: TransformerState, inputs: Inputs) -> None:
-        self.model, self.length, self.outside = model, model.length, model.vocabulary
+        self.model, self.length, self.outside, self.last = model, model.length, model.vocabulary, model.output.weight
         self.start, self.table, self.places, self.neighbours = inputs.start, inputs.table, inputs.places, inputs.neighbours
         self.condition = None if state.condition is None else state.condition[:, 0]
         self.x = self.table.new_empty(state.batch, model.config.width)
