@@ -89,9 +89,9 @@ def ours(shape: Shape) -> dict[str, Draw]:
     config = TransformerConfig(shape.layers, shape.width, shape.heads, dropout=0.0, attention=shape.attention)
     model = CausalTransformer(config, shape.outputs, shape.tokens).eval()
     lay_out(model)  # as models are when they are loaded
-    forms: dict[str, SequenceModel[Any]] = {"plain form": model, "engine, torch": Engine(model, compiled=False)}
+    forms: dict[str, SequenceModel[Any]] = {"plain form": model, "engine, torch": Engine(model, "eager")}
     if numba_is_there():
-        forms["engine, numba"] = Engine(model, compiled=True)
+        forms["engine, numba"] = Engine(model, "compiled")
     return {name: drawing(form, shape) for name, form in forms.items()}
 
 

@@ -19,6 +19,7 @@ from anytime.networks.sequence import SequenceModel
 from anytime.sampling.budget import Deadline, Pace, Stop
 from anytime.sampling.draw import draw
 from anytime.sampling.filters import Filters
+from anytime.sampling.recording import Recording, recordable, records
 
 COMPACT_BELOW = 0.75  # copying the states of the remaining rows pays once this share of the batch is left
 
@@ -65,6 +66,8 @@ class Decoding:
         self.position = 0
         self._previous: Tensor | None = None
         self._parameters: Tensor | None = None
+        self._records = records(uniform.device)
+        self._recording: Recording | None = None
         originals = len(uniform) // copies
         told = () if local is None else (self._doubled(local),)
         self._state = model.init_state(originals * (1 + filters.guided), self._condition(labels), *told)
@@ -84,6 +87,10 @@ class Decoding:
     @torch.inference_mode()
     def advance(self) -> None:
         """Draws one more token for every row that is still in the batch."""
+        if self._recording is not None:
+            self._recording()
+            self.position += 1
+            return
         parameters = self._parameters
         if parameters is None:
             previous = None if self._previous is None else self._doubled(self._previous)
@@ -97,6 +104,10 @@ class Decoding:
             places[self.rows] = drawn
         self._previous, self._parameters = drawn, None
         self.position += 1
+        if self._records and recordable(self._state, self.position, self.uniform.shape[1]):
+            self._recording = Recording(self.head, self.filters, self._state, self.uniform, self.tokens, self.rows)
+            self._recording.begin(drawn)
+            self._previous = self._recording.drawn
 
     @torch.inference_mode()
     def keep(self, chosen: Tensor) -> None:
@@ -109,7 +120,7 @@ class Decoding:
     def _choose(self, chosen: Tensor, count: int) -> None:
         """Selects from the `count` rows that the model runs on, twice that many with guidance."""
         both = torch.cat([chosen, chosen + count]) if self.filters.guided else chosen
-        self._state = self._state.select(both)
+        self._state, self._recording = self._state.select(both), None
         self._parameters = None if self._parameters is None else self._parameters[both]
 
     def _doubled(self, rows: Tensor) -> Tensor:

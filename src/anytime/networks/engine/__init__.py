@@ -1,20 +1,21 @@
-"""The engine: a `CausalTransformer` whose single steps are fast on a CPU. Same protocol, same states, same numbers.
+"""The engine: a `CausalTransformer` whose single steps are fast. Same protocol, same states, same numbers.
 
 A step of a small model costs less in arithmetic than in launching operations, so everything that does not change from step to
-step is looked up once, when a state takes its first step: shapes, buffers, tables. Two programs do the step:
+step is looked up once, when a state takes its first step: shapes, buffers, tables. Three programs do the step:
 
 - `eager.py`, plain torch, for every configuration;
-- `compiled.py`, where numba is installed: torch's matrix products, and between them loops that numba compiled.
+- `compiled.py`, where numba is installed: torch's matrix products, and between them loops that numba compiled;
+- `static.py`, plain torch in fixed shapes, on a GPU, which can record it.
 
 Of the model nothing is kept from one decoding to the next but where its weights lie, see `lookup.py`, so one that begins after
 they were trained on, loaded or moved sees that. Buffers belong to a state. What no program does is done by the model's own
-`step`: gradients, dropout, half precision, other devices, attentions that they do not know.
+`step`: gradients, dropout, half precision on a CPU, attentions that they do not know.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -22,9 +23,12 @@ from torch import Tensor
 from anytime.networks.block import Block
 from anytime.networks.engine.eager import ATTENTIONS, EagerProgram
 from anytime.networks.engine.program import Program
+from anytime.networks.engine.static import StaticProgram
 from anytime.networks.sequence import SequenceModel
 from anytime.networks.transformer import CausalTransformer, TransformerState
 from anytime.optional import loops_pay, numba_is_there
+
+Form = Literal["compiled", "eager", "static"]
 
 
 @dataclass
@@ -43,11 +47,12 @@ class Engine:
 
     Args:
         model: whose weights are used, as they are when a state takes its first step.
-        compiled: whether to use numba; by default where it is installed and torch runs on a few threads.
+        form: of the program. By default "static" on a GPU, and on a CPU "compiled" where numba is installed, torch runs on a few
+            threads and the loops do what the model does, else "eager".
     """
 
-    def __init__(self, model: CausalTransformer, compiled: bool | None = None) -> None:
-        self.model, self.length, self.compiled = model, model.length, compiled
+    def __init__(self, model: CausalTransformer, form: Form | None = None) -> None:
+        self.model, self.length, self.form = model, model.length, form
         self.known = all(type(block.attention) in ATTENTIONS for block in model.blocks if isinstance(block, Block))
 
     @property
@@ -80,7 +85,9 @@ class Engine:
 
     def _begin(self, previous: Tensor | None, state: EngineState) -> Tensor:
         """A step with a new program, or by the model itself."""
-        if (previous is None and state.first is not None) or not self._fit(self.model.output.weight):
+        weight = self.model.output.weight
+        told = state.first is None and self._form(weight) != "static"  # whether there is a program for the first token
+        if (previous is None and not told) or not self._fit(weight):
             state.program = None  # the model may put other tensors in the place of those that a program holds
             return self.model.step(previous, state)
         state.program = self._program(state)
@@ -88,11 +95,20 @@ class Engine:
 
     def _fit(self, weight: Tensor) -> bool:
         """Whether a program may do the step: programs work in place, without gradients and without dropout."""
-        single = weight.dtype in (torch.float32, torch.float64) and weight.device.type == "cpu"
-        return single and not torch.is_grad_enabled() and not self.model.training and self.known
+        wide = weight.is_cuda or (weight.is_cpu and weight.dtype in (torch.float32, torch.float64))
+        return wide and not torch.is_grad_enabled() and not self.model.training and self.known
+
+    def _form(self, weight: Tensor) -> Form:
+        """What is asked for, or what is fastest where the weights are."""
+        if weight.is_cuda:
+            return "static"
+        return self.form or ("compiled" if loops_pay() else "eager")
 
     def _program(self, state: EngineState) -> Program:
-        if loops_pay() if self.compiled is None else self.compiled and numba_is_there():
+        form = self._form(self.model.output.weight)
+        if form == "static":
+            return StaticProgram(self.model, state)
+        if form == "compiled" and numba_is_there():
             from anytime.networks.engine.compiled import CompiledProgram  # it takes half a second to import
             from anytime.networks.engine.weights import weights_of
 

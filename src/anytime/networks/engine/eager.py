@@ -31,7 +31,8 @@ class EagerProgram(Program):
         super().__init__(model, state, inputs_of(model))
         blocks = [block for block in model.blocks if isinstance(block, Block)]
         copied = are_turned(model, state.batch >= MANY_ROWS)
-        self.layers = [_Layer(block, memory, copied) for block, memory in zip(blocks, state.memories, strict=True)]
+        pairs = zip(blocks, state.memories, strict=True)
+        self.layers = [Layer(block, attending(block, memory), copied) for block, memory in pairs]
 
     def _through(self, position: int, known: int) -> Tensor:
         x: Tensor = self.x
@@ -41,11 +42,17 @@ class EagerProgram(Program):
         return self._read_out(normalised(self.model.norm, x), known)
 
 
-class _Layer:
-    """One block."""
+class Layer:
+    """One block, its modules left aside.
 
-    def __init__(self, block: Block, memory: Memory, copied: bool) -> None:
-        self.block, self.attend = block, attending(block, memory)
+    Args:
+        block: whose weights and norms are used.
+        attend: its attention, with a memory.
+        copied: whether weights are copied as (K, N).
+    """
+
+    def __init__(self, block: Block, attend: Attend, copied: bool) -> None:
+        self.block, self.attend = block, attend
         self.plain = isinstance(block.connection, Plain)
         up, self.activation, _, down = block.feed_forward
         projection = block.attention
@@ -54,6 +61,7 @@ class _Layer:
         self.maps = [(each.bias.detach(), turned(each.weight, copied)) for each in maps if isinstance(each, nn.Linear)]
 
     def __call__(self, x: Tensor, carry: Carry | None, position: int) -> tuple[Tensor, Carry | None]:
+        """One position: (B, D), in which it works, and what the next layer gets."""
         (qkv_bias, qkv), (out_bias, out), (up_bias, up), (down_bias, down) = self.maps
         block = self.block
         heads = torch.addmm(qkv_bias, normalised(block.attention_norm, x) if block.before else x, qkv)
