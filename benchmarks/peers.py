@@ -47,6 +47,27 @@ def transformers_gpt2(shape: Shape) -> Draw:
     return draw
 
 
+def transformers_static(shape: Shape, device: str, dtype: torch.dtype) -> Draw:
+    """The same network with a static cache, compiled where there is a GPU; only the whole draw can be timed."""
+    from transformers import GPT2Config, GPT2LMHeadModel, StaticCache
+
+    size = {"n_embd": shape.width, "n_layer": shape.layers, "n_head": shape.heads, "n_positions": shape.tokens}
+    config = GPT2Config(vocab_size=shape.outputs + 1, bos_token_id=shape.outputs, eos_token_id=None, **size)
+    model = GPT2LMHeadModel(config).eval().to(device, dtype)
+    step: Any = torch.compile(model, mode="reduce-overhead") if device == "cuda" else model
+
+    def draw(batch: int, steps: int) -> list[float]:
+        past: Any = StaticCache(config, max_cache_len=shape.tokens)
+        tokens = torch.full((batch, 1), shape.outputs, device=device)
+        started = time.perf_counter()
+        for _ in range(steps):
+            tokens = drawn(step(tokens, past_key_values=past, use_cache=True).logits[:, -1, : shape.outputs].float()).clone()
+        tokens.tolist()  # waits for the device
+        return [(time.perf_counter() - started) / steps] * steps
+
+    return draw
+
+
 def x_transformers(shape: Shape) -> Draw:
     """x-transformers' decoder with its cache of keys and values; only the whole draw can be timed."""
     from x_transformers import AutoregressiveWrapper, Decoder, TransformerWrapper

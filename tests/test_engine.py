@@ -20,6 +20,7 @@ from anytime.networks.attention.projection import HeadProjection
 from anytime.networks.attention.softmax import KeyValueCache
 from anytime.networks.engine import Engine, Form, fast
 from anytime.networks.engine.layout import lay_out
+from anytime.networks.engine.static import StaticProgram
 from anytime.networks.sequence import SequenceModel, State
 from anytime.networks.transformer import CausalTransformer
 from anytime.sampling.decode import Decoding
@@ -278,6 +279,17 @@ def test_gradients_may_be_asked_for_in_the_middle():
         with torch.set_grad_enabled(t % 3 == 1):
             found.append(engine.step(tokens[:, t - 1] if t else None, state))
     assert_close(torch.stack(found, 1), whole)
+
+
+@pytest.mark.parametrize("options", [{}, {"attention": "linear"}, {"attention": "momentum"}, {"token_per_position": True}])
+def test_half_precision_is_for_the_program_of_fixed_shapes(options):
+    half = tiny_prior(**options).to(torch.bfloat16)
+    tokens, labels = some_tokens(half, 3)
+    engine = Engine(half, "static")
+    state = engine.init_state(3, labels)
+    found, expected = steps(engine, tokens, state), steps(half, tokens, half.init_state(3, labels))
+    assert found.dtype == torch.bfloat16 and type(state.program) is StaticProgram
+    assert_close(found, expected, 0.03 * float(expected.abs().max()))
 
 
 def test_what_no_program_does_the_model_does():

@@ -95,8 +95,8 @@ class Engine:
 
     def _fit(self, weight: Tensor) -> bool:
         """Whether a program may do the step: programs work in place, without gradients and without dropout."""
-        wide = weight.is_cuda or (weight.is_cpu and weight.dtype in (torch.float32, torch.float64))
-        return wide and not torch.is_grad_enabled() and not self.model.training and self.known
+        precise = self._form(weight) == "static" or (weight.is_cpu and weight.dtype in (torch.float32, torch.float64))
+        return precise and not torch.is_grad_enabled() and not self.model.training and self.known
 
     def _form(self, weight: Tensor) -> Form:
         """What is asked for, or what is fastest where the weights are."""
