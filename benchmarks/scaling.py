@@ -16,6 +16,7 @@ import torch
 from anytime.heads.categorical import Categorical
 from anytime.networks.config import TransformerConfig
 from anytime.networks.engine import fast
+from anytime.networks.engine.layout import lay_out
 from anytime.networks.transformer import CausalTransformer
 from anytime.sampling.decode import Decoding
 from benchmarks.floor import Shape, floor
@@ -84,7 +85,9 @@ def drawing(at: Point) -> Callable[[], float]:
     """Seconds of a draw, from nothing."""
     shape = at.shape
     config = TransformerConfig(shape.layers, shape.width, shape.heads, dropout=0.0, attention=shape.attention)
-    model = fast(CausalTransformer(config, shape.outputs, shape.tokens).eval().requires_grad_(False))
+    plain = CausalTransformer(config, shape.outputs, shape.tokens).eval().requires_grad_(False)
+    lay_out(plain)  # as models are when they are loaded
+    model = fast(plain)
 
     def draw() -> None:
         decoding = Decoding(model, Categorical(shape.outputs), torch.rand(at.batch, shape.tokens, dtype=torch.float64))

@@ -39,7 +39,7 @@ def measure(_: str) -> dict[str, Any]:
     title = f"Training: {LAYERS} layers, width {WIDTH}, {LENGTH} tokens, one thread a process"
     each = [[row for row in rows if row["processes"] == processes] for processes in PROCESSES]
     panels = [panel(some, "way", "batch", "tokens a second") for some in each]
-    panels = [replace(one, x_label=f"batch, {count} processes") for one, count in zip(panels, PROCESSES, strict=True)]
+    panels = [replace(one, x_label=f"batch; processes: {count}") for one, count in zip(panels, PROCESSES, strict=True)]
     return {"title": title, "rows": rows, "panels": panels}
 
 
