@@ -57,26 +57,30 @@ def normalise(x: Array, weight: Array, bias: Array, epsilon: Any, y: Array) -> N
 
 
 @compiled
-def activate(x: Array, kind: int) -> None:
-    """The non-linearity of the feed-forward layers, in place."""
-    flat = x.reshape(-1)
+def activate(x: Array, bias: Array, kind: int) -> None:
+    """The non-linearity of the feed-forward layers on x + b, in place."""
     if kind == GELU:
-        for i in range(flat.shape[0]):
-            flat[i] = F(0.5) * flat[i] * (F(1) + erf(flat[i] * F(0.7071067811865476)))
+        for r in range(x.shape[0]):
+            for i in range(x.shape[1]):
+                y = x[r, i] + bias[i]
+                x[r, i] = F(0.5) * y * (F(1) + erf(y * F(0.7071067811865476)))
     elif kind == RELU:
-        for i in range(flat.shape[0]):
-            flat[i] = max(flat[i], F(0))
+        for r in range(x.shape[0]):
+            for i in range(x.shape[1]):
+                x[r, i] = max(x[r, i] + bias[i], F(0))
     else:
-        for i in range(flat.shape[0]):
-            flat[i] = flat[i] / (F(1) + exp(min(-flat[i], F(87))))
+        for r in range(x.shape[0]):
+            for i in range(x.shape[1]):
+                y = x[r, i] + bias[i]
+                x[r, i] = y / (F(1) + exp(min(-y, F(87))))
 
 
 @compiled
-def join(x: Array, g: Array, velocity: Array, mu: Any, step_size: Any) -> None:
-    """The momentum connection v = mu v - g, x = x - s v, in place; mu = 0 and s = 1 make it x + g."""
+def join(x: Array, g: Array, bias: Array, velocity: Array, mu: Any, step_size: Any) -> None:
+    """The momentum connection v = mu v - (g + b), x = x - s v, in place; mu = 0 and s = 1 make it x + g + b."""
     for r in range(x.shape[0]):
         for i in range(x.shape[1]):
-            speed = F(mu) * velocity[r, i] - g[r, i]
+            speed = F(mu) * velocity[r, i] - (g[r, i] + bias[i])
             velocity[r, i] = speed
             x[r, i] -= F(step_size) * speed
 
@@ -87,6 +91,14 @@ def add(x: Array, g: Array) -> None:
     for r in range(x.shape[0]):
         for i in range(x.shape[1]):
             x[r, i] += g[r, i]
+
+
+@compiled
+def add_biased(x: Array, g: Array, bias: Array) -> None:
+    """x = x + g + b, in place."""
+    for r in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            x[r, i] += g[r, i] + bias[i]
 
 
 @compiled

@@ -13,7 +13,7 @@ import numpy as np
 
 from anytime.compiled import Array, compiled, inlined
 from anytime.networks.engine.memory import FLOAT, address, block, vector
-from anytime.networks.engine.products import accumulate, product
+from anytime.networks.engine.products import multiply, product
 from anytime.networks.kernels import F, add, exp
 
 CONVOLVE, MIX, MODULATE, RESIDUAL, NORMALISE, BEND, DOUBLE = range(7)
@@ -100,10 +100,9 @@ def double(sgemm: int, x: Array, width: int, weight: int, bias: int, room: int, 
 
     Each cell adds to 16 pixels what one product says.
     """
-    (cells, inputs), outputs, height = x.shape, y.shape[1], len(x) // width
+    cells, outputs, height = len(x), y.shape[1], len(x) // width
     columns = block(room, (cells, PARTS * outputs))
-    columns[:] = F(0)
-    accumulate(sgemm, x, block(weight, (inputs, PARTS * outputs)), columns)
+    multiply(sgemm, 1, x, weight, columns)
     biases, parts = vector(bias, outputs), block(room, (cells, PARTS, outputs))
     for pixel in range(len(y)):
         for i in range(outputs):

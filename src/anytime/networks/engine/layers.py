@@ -35,8 +35,8 @@ from anytime.networks.engine.plan import (
     Shape,
     named,
 )
-from anytime.networks.engine.products import product
-from anytime.networks.kernels import F, activate, add, join, normalise
+from anytime.networks.engine.products import multiply, product
+from anytime.networks.kernels import F, activate, add, add_biased, join, normalise
 
 
 @inlined
@@ -84,24 +84,27 @@ def begin(shape: Shape, rates: Rates, buffers: Buffers, layer: Array) -> None:
 
 @inlined
 def project(shape: Shape, buffers: Buffers, layer: Array) -> None:
-    """Queries, keys and values."""
+    """Queries, keys and values, their bias still to be added."""
     source = buffers.h if shape.before else buffers.x
-    product(shape.sgemm, shape.turned, source, layer[QKV], layer[QKV_BIAS], buffers.qkv)
+    multiply(shape.sgemm, shape.turned, source, layer[QKV], buffers.qkv)
 
 
 @inlined
 def conclude(shape: Shape, rates: Rates, buffers: Buffers, layer: Array, following: Array) -> None:
-    """From what the heads put out to the next layer, whose norm is done here where norms come first."""
+    """From what the heads put out to the next layer, whose norm is done here where norms come first.
+
+    The bias of a map is added by whoever reads what it puts out: to write it there beforehand costs a twentieth of the products.
+    """
     x, g, width = buffers.x, buffers.g, buffers.x.shape[1]
     y = buffers.h if shape.before else x
     first, second, other = (SECOND_NORM, NORM, following) if shape.before else (NORM, SECOND_NORM, layer)
-    product(shape.sgemm, shape.turned, buffers.a, layer[OUT], layer[OUT_BIAS], g)
-    join(x, g, buffers.v, rates.mu, rates.step_size)
+    multiply(shape.sgemm, shape.turned, buffers.a, layer[OUT], g)
+    join(x, g, vector(layer[OUT_BIAS], width), buffers.v, rates.mu, rates.step_size)
     normalise(x, vector(layer[first], width), vector(layer[first + 1], width), rates.norm, y)
-    product(shape.sgemm, shape.turned, y, layer[UP], layer[UP_BIAS], buffers.hidden)
-    activate(buffers.hidden, shape.activation)
-    product(shape.sgemm, shape.turned, buffers.hidden, layer[DOWN], layer[DOWN_BIAS], g)
-    add(x, g)
+    multiply(shape.sgemm, shape.turned, y, layer[UP], buffers.hidden)
+    activate(buffers.hidden, vector(layer[UP_BIAS], buffers.hidden.shape[1]), shape.activation)
+    multiply(shape.sgemm, shape.turned, buffers.hidden, layer[DOWN], g)
+    add_biased(x, g, vector(layer[DOWN_BIAS], width))
     normalise(x, vector(other[second], width), vector(other[second + 1], width), rates.norm, y)
 
 
@@ -151,7 +154,7 @@ def softmax_layers(width: int) -> Callable[..., Any]:
             layer = plan[index]
             project(shape, buffers, layer)
             keys, values = block(layer[FIRST_MEMORY], cached), block(layer[SECOND_MEMORY], cached)
-            loops.softmax(width, qkv, keys, values, position, out)
+            loops.softmax(width, qkv, vector(layer[QKV_BIAS], 3 * shape.width), keys, values, position, out)
             conclude(shape, rates, buffers, layer, plan[index + 1])
         finish(shape, rates, buffers, plan[-1])
         return read_out(shape, buffers, known)
@@ -177,7 +180,8 @@ def recurrent_layers(width: int, plain: bool) -> Callable[..., Any]:
             project(shape, buffers, layer)
             sums, keys = block(layer[FIRST_MEMORY], state), block(layer[SECOND_MEMORY], (shape.rows, shape.heads, width))
             speed = block(layer[THIRD_MEMORY], state)
-            loops.recurrent(plain, width, qkv, sums, keys, speed, scale, shape.features, mass, out)
+            bias = vector(layer[QKV_BIAS], 3 * shape.width)
+            loops.recurrent(plain, width, qkv, bias, sums, keys, speed, scale, shape.features, mass, out)
             conclude(shape, rates, buffers, layer, plan[index + 1])
         finish(shape, rates, buffers, plan[-1])
         return read_out(shape, buffers, known)

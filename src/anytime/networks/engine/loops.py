@@ -19,9 +19,10 @@ from anytime.networks.kernels import F, exp, map_features
 
 
 @inlined
-def softmax(width: int, qkv: Array, keys: Array, values: Array, position: int, out: Array) -> None:
+def softmax(width: int, qkv: Array, bias: Array, keys: Array, values: Array, position: int, out: Array) -> None:
     """One query a row, after its own key and value joined the cache: qkv (R, 3, H, D), cache (R, L, H, D), out (R, H, D).
 
+    The bias (3 H D,) is that of the queries, keys and values, which are given without.
     A row's keys are read from first to last, all heads of a position together, for memory is fast only when it is read in order;
     meanwhile its values are asked for, and while those are read the keys of the next row. Four positions at a time, so that as
     many sums are under way at once; past the end the last one stands in, with weight 0.
@@ -30,6 +31,7 @@ def softmax(width: int, qkv: Array, keys: Array, values: Array, position: int, o
     scores, scale = np.empty((heads, position // 4 * 4 + 4), np.float32), F(1 / math.sqrt(width))
     for r in range(rows):
         k, v = keys[r], values[r]
+        add_one(qkv[r], bias)
         soon, later = vector(address(v), v.size), vector(address(keys[min(r + 1, rows - 1)]), k.size)
         for h in range(heads):
             query, key, value, output = qkv[r, 0, h], qkv[r, 1, h], qkv[r, 2, h], out[r, h]
@@ -58,6 +60,14 @@ def softmax(width: int, qkv: Array, keys: Array, values: Array, position: int, o
                 a, b, c, d = scores[h, t], scores[h, t + 1], scores[h, t + 2], scores[h, t + 3]
                 for i in range(width):
                     output[i] += a * v0[i] + b * v1[i] + c * v2[i] + d * v3[i]
+
+
+@inlined
+def add_one(x: Array, bias: Array) -> None:
+    """Adds the bias (N,) to an array of as many numbers, in place."""
+    flat = vector(address(x), bias.size)
+    for i in range(len(flat)):
+        flat[i] += bias[i]
 
 
 @inlined
@@ -90,6 +100,7 @@ def recurrent(
     plain: bool,
     width: int,
     qkv: Array,
+    bias: Array,
     sums: Array,
     mass: Array,
     speed: Array,
@@ -100,9 +111,10 @@ def recurrent(
 ) -> None:
     """One position of linear or momentum attention: qkv (R, 3, H, D), S and P (R, H, D D), Z (R, H, D), out (R, H, D).
 
-    What the arguments mean is said in `recurrence.step`.
+    The bias is as for `softmax`; what the other arguments mean is said in `recurrence.step`.
     """
     for r in range(len(qkv)):
+        add_one(qkv[r], bias)
         for h in range(qkv.shape[2]):
             query, key = qkv[r, 0, h], qkv[r, 1, h]
             map_features(query, features)

@@ -37,58 +37,67 @@ def sgemm_address() -> int:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _sgemm(_: Any, function: Any, turned: Any, outputs: Any, rows: Any, inputs: Any, weight: Any, x: Any, y: Any) -> Any:
-    """y += x W of rows in C's order, which are columns in Fortran's: y^T += W^T x^T. All arguments are int64."""
+def _sgemm(
+    _: Any, function: Any, turned: Any, kept: Any, outputs: Any, rows: Any, inputs: Any, weight: Any, x: Any, y: Any
+) -> Any:
+    """y = x W of rows in C's order, columns in Fortran's: y^T = W^T x^T; y += x W where y is `kept`. All arguments are int64."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        function, turned, *sizes, weight, x, y = arguments
+        function, turned, kept, *sizes, weight, x, y = arguments
         place = ir.IntType(8).as_pointer()
 
         def held(value: Any) -> Any:
             return builder.bitcast(cgutils.alloca_once_value(builder, value), place)
 
         letters = [ir.Constant(ir.IntType(8), ord(letter)) for letter in "NT"]
-        plain = builder.icmp_signed("!=", turned, ir.Constant(turned.type, 0))
+        plain, more = (builder.icmp_signed("!=", each, ir.Constant(each.type, 0)) for each in (turned, kept))
         n, m, k = (held(builder.trunc(size, ir.IntType(32))) for size in sizes)
         wide = builder.select(plain, n, k)
-        one = held(ir.Constant(ir.FloatType(), 1.0))
+        one, nought = (ir.Constant(ir.FloatType(), number) for number in (1.0, 0.0))
+        alpha, beta = held(one), held(builder.select(more, one, nought))
         weight, x, y = (builder.inttoptr(each, place) for each in (weight, x, y))
-        handed = [held(builder.select(plain, *letters)), held(letters[0]), n, m, k, one, weight, wide, x, k, one, y, n]
+        handed = [held(builder.select(plain, *letters)), held(letters[0]), n, m, k, alpha, weight, wide, x, k, beta, y, n]
         kind = ir.FunctionType(ir.VoidType(), [place] * len(handed))
         builder.call(builder.inttoptr(function, kind.as_pointer()), handed)
         return context.get_dummy_value()
 
-    return types.void(function, turned, outputs, rows, inputs, weight, x, y), code
+    return types.void(function, turned, kept, outputs, rows, inputs, weight, x, y), code
 
 
 @compiled
-def product(sgemm: int, turned: int, x: Array, weight: int, bias: int, y: Array) -> None:
-    """y = x W + b.
+def multiply(sgemm: int, turned: int, x: Array, weight: int, y: Array) -> None:
+    """y = x W.
 
     Args:
         sgemm: the address of the function, 0 for none.
         turned: whether the weight lies there as (K, N), not as torch has it, (N, K).
         x: (B, K).
         weight: address of W.
-        bias: address of b, (N,).
         y: (B, N).
     """
     (rows, inputs), outputs = x.shape, y.shape[1]
-    added = vector(bias, outputs)
-    if rows <= FEW and not turned:
-        streamed(x, block(weight, (outputs, inputs)), added, y)
-        return
-    for r in range(rows):
-        for i in range(outputs):
-            y[r, i] = added[i]
-    if rows <= FEW:
-        streamed_turned(x, block(weight, (inputs, outputs)), y)
-    elif sgemm:
-        _sgemm(sgemm, turned, outputs, rows, inputs, weight, x.ctypes.data, y.ctypes.data)
-    elif turned:
-        in_pieces(x, block(weight, (inputs, outputs)), y)
+    if rows > FEW and sgemm:
+        _sgemm(sgemm, turned, 0, outputs, rows, inputs, weight, x.ctypes.data, y.ctypes.data)
+    elif rows <= FEW and not turned:
+        streamed(x, block(weight, (outputs, inputs)), y)
     else:
-        in_pieces(x, block(weight, (outputs, inputs)).T, y)
+        y[:] = F(0)
+        if rows <= FEW:
+            streamed_turned(x, block(weight, (inputs, outputs)), y)
+        elif turned:
+            in_pieces(x, block(weight, (inputs, outputs)), y)
+        else:
+            in_pieces(x, block(weight, (outputs, inputs)).T, y)
+
+
+@compiled
+def product(sgemm: int, turned: int, x: Array, weight: int, bias: int, y: Array) -> None:
+    """y = x W + b, where nobody who reads y adds b on the way: b (N,) lies at an address, and the rest is as for `multiply`."""
+    multiply(sgemm, turned, x, weight, y)
+    added = vector(bias, y.shape[1])
+    for r in range(len(y)):
+        for i in range(y.shape[1]):
+            y[r, i] += added[i]
 
 
 @compiled
@@ -96,14 +105,14 @@ def accumulate(sgemm: int, x: Array, weight: Array, y: Array) -> None:
     """y += x W: (B, K), (K, N) and (B, N), each row after row."""
     if sgemm:
         inputs, outputs = weight.shape
-        _sgemm(sgemm, 1, outputs, len(x), inputs, weight.ctypes.data, x.ctypes.data, y.ctypes.data)
+        _sgemm(sgemm, 1, 1, outputs, len(x), inputs, weight.ctypes.data, x.ctypes.data, y.ctypes.data)
     else:
         in_pieces(x, weight, y)
 
 
 @compiled
-def streamed(x: Array, weight: Array, bias: Array, y: Array) -> None:
-    """y = x W^T + b for a few rows: four rows of W (N, K) at a time, past the end the last one again."""
+def streamed(x: Array, weight: Array, y: Array) -> None:
+    """y = x W^T for a few rows: four rows of W (N, K) at a time, past the end the last one again."""
     outputs, inputs = weight.shape
     for n in range(0, outputs, 4):
         n1, n2, n3 = min(n + 1, outputs - 1), min(n + 2, outputs - 1), min(n + 3, outputs - 1)
@@ -114,7 +123,7 @@ def streamed(x: Array, weight: Array, bias: Array, y: Array) -> None:
                 b += x[r, i] * weight[n1, i]
                 c += x[r, i] * weight[n2, i]
                 d += x[r, i] * weight[n3, i]
-            y[r, n], y[r, n1], y[r, n2], y[r, n3] = a + bias[n], b + bias[n1], c + bias[n2], d + bias[n3]
+            y[r, n], y[r, n1], y[r, n2], y[r, n3] = a, b, c, d
 
 
 @compiled
