@@ -172,6 +172,29 @@ def test_weights_that_are_given_other_memory_do_not_disturb_a_draw_under_way(for
 
 
 @each_program
+def test_a_tied_model_that_is_converted_in_a_draw_is_refused(form):
+    model = tiny_prior(tied=True, token_per_position=True)
+    engine, (tokens, labels) = Engine(model, form), some_tokens(model, 3)
+    state = engine.init_state(3, labels)
+    with torch.no_grad():
+        engine.step(None, state)
+        engine.step(tokens[:, 0], state)
+        model.double()
+        with pytest.raises(RuntimeError, match="in the middle of a draw"):
+            engine.step(tokens[:, 1], state)
+
+
+@each_program
+@pytest.mark.parametrize("attention", ["softmax", "linear", "momentum"])
+def test_a_draw_under_autocast_is_near_the_one_without(form, attention):
+    model = tiny_prior(attention=attention)
+    engine, (tokens, labels) = Engine(model, form), some_tokens(model, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = steps(engine, tokens, engine.init_state(3, labels))
+    assert_close(found.float(), model(tokens, labels), 0.1)
+
+
+@each_program
 def test_the_usual_precision_of_torch_is_not_that_of_the_model(form):
     model = tiny_prior()
     tokens, labels = some_tokens(model, 3)

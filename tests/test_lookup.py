@@ -1,6 +1,8 @@
 """What is found once about a network follows whatever is done to it afterwards."""
 
 import copy
+import gc
+import weakref
 
 import pytest
 import torch
@@ -89,3 +91,14 @@ def test_a_copy_of_a_network_is_another_one(network):
     other = copy.deepcopy(network)
     trained(other)
     assert torch.equal(find(other).held[0], other[0].weight) and not torch.equal(find(network).held[0], other[0].weight)
+
+
+def test_one_that_finds_a_change_forgets_what_others_found(network):
+    first, second = once(Sums), once(Sums)
+    memory = weakref.ref(first(network).held[0].untyped_storage())
+    second(network)
+    network.double()
+    second(network)
+    gc.collect()
+    assert memory() is None
+    assert torch.equal(first(network).held[0], network[0].weight)

@@ -14,6 +14,7 @@ from torch import Tensor
 from anytime.heads.categorical import Categorical
 from anytime.models.model import Model
 from anytime.networks.engine import Engine
+from anytime.networks.engine.static import StaticProgram
 from anytime.networks.transformer import CausalTransformer
 from anytime.sampling import recording
 from anytime.sampling.decode import Decoding
@@ -108,14 +109,88 @@ def test_two_draws_at_once_are_two_recordings(recorded, two_models):
         assert torch.equal(two.codes, plain.sample(3, k, seed=2).codes)
 
 
-def test_what_cannot_be_recorded_is_drawn_all_the_same(recorded, two_models, monkeypatch, caplog):
-    def refuse(step: Callable[[], None], changed: list[Tensor]) -> Callable[[], None]:
-        raise RuntimeError("operation not permitted when stream is capturing")
+@pytest.mark.parametrize("attention", ["softmax", "linear", "momentum"])
+@pytest.mark.parametrize("fails", ["at once", "within the second step", "while it is recorded"])
+def test_what_cannot_be_recorded_is_drawn_all_the_same(recorded, attention, fails, monkeypatch, caplog):
+    model = tiny_prior(attention=attention, length=12).double()
+    read, calls = StaticProgram._read_at, []
 
-    monkeypatch.setattr(recording, "graph_of", refuse)
-    plain, other = two_models
-    assert torch.equal(plain.sample(3).codes, other.sample(3).codes)
-    assert "not permitted" in caplog.text
+    def read_at(program: StaticProgram, hidden: Tensor, known: Tensor) -> Tensor:
+        calls.append(hidden)
+        if len(calls) == 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return read(program, hidden, known)
+
+    def graph_of(step: Callable[[], None], changed: list[Tensor]) -> Callable[[], None]:
+        if fails == "within the second step":
+            monkeypatch.setattr(StaticProgram, "_read_at", read_at)
+        if fails != "at once":
+            recording.rehearse(step, changed)
+        raise RuntimeError("out of memory: operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(recording, "graph_of", graph_of)
+    labels = torch.arange(7) % 3
+    expected = drawn(model, Filters(), labels)
+    assert torch.equal(drawn(Engine(model, "static"), Filters(), labels), expected)
+    assert "out of memory" in caplog.text
+
+
+@pytest.mark.parametrize("attention", ["softmax", "linear"])
+def test_a_model_that_is_put_to_training_on_the_way_drops_what_it_drops(recorded, attention):
+    model = tiny_prior(attention=attention, length=12, dropout=0.6)
+    found = []
+    for form in (model, Engine(model, "static")):
+        model.eval()
+        decoding = Decoding(form, Categorical(model.outputs), uniforms(2, range(7), 12), torch.arange(7) % 3)
+        for _ in range(5):
+            decoding.advance()
+        model.train()
+        torch.manual_seed(0)
+        for _ in range(7):
+            decoding.advance()
+        found.append(decoding.tokens)
+    assert recorded and torch.equal(*found)
+
+
+def test_a_model_that_is_converted_on_the_way_is_refused(recorded):
+    for options in ({}, {"tied": True, "token_per_position": True}):
+        model = tiny_prior(length=12, **options)
+        decoding = Decoding(Engine(model, "static"), Categorical(model.outputs), uniforms(2, range(7), 12), torch.zeros(7).long())
+        for _ in range(5):
+            decoding.advance()
+        model.double()
+        with pytest.raises(RuntimeError, match="in the middle of a draw"):
+            decoding.advance()
+    assert len(recorded) == 2
+
+
+def test_nothing_is_recorded_under_a_deadline_or_for_a_few_tokens(recorded, two_models):
+    _, other = two_models
+    other.sample(3, deadline=1e6)
+    other.sample(3, budget=3)
+    assert not recorded
+    pace = other._clock(other._batch(range(3), None, 0, None, {})).step
+    before = pace.count
+    other.sample(3)
+    assert recorded and pace.count == before + 1  # the first step alone: in the second one a recording was made
+
+
+def test_a_recording_holds_what_it_reads(recorded):
+    model = tiny_prior(length=12, attention="linear", positions="joined")
+    labels = torch.arange(7) % 3
+    expected = drawn(model, Filters(), labels)
+    decoding = Decoding(Engine(model, "static"), Categorical(model.outputs), uniforms(2, range(7), 12), labels)
+    for _ in range(5):
+        decoding.advance()
+    read = [each.detach() for each in model.parameters()]
+    where = {each.untyped_storage().data_ptr() for each in read}
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()
+    del read
+    assert where <= {each.untyped_storage().data_ptr() for each in decoding._recording.held}
+    while decoding.position < 12:
+        decoding.advance()
+    assert torch.equal(decoding.tokens, expected)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")

@@ -26,6 +26,7 @@ from anytime.networks.sequence import SequenceModel
 from anytime.pictures.sheet import channels_last
 from anytime.sampling.budget import Clock, Deadline, Stop, uncollected
 from anytime.sampling.decode import Decoding, finish, run
+from anytime.sampling.recording import records
 from anytime.sampling.seeds import uniforms
 
 BATCH = 256  # samples that are drawn together where nobody says
@@ -88,7 +89,7 @@ class Drawing:
         progress: Progress | None = None,
     ) -> Samples:
         """Draws one batch: runs the loop, then decodes."""
-        clock, decoding = self._clock(batch), self._decoding(batch)
+        clock, decoding = self._clock(batch), self._decoding(batch, hurried=limit is not None)
         step_ms = [0.0] * decoding.position
         with nullcontext() if limit is None else uncollected():
             for seconds in run(decoding, batch.lengths, clock.step, limit, stop):
@@ -112,11 +113,12 @@ class Drawing:
         clock.decode.observe(seconds)
         return codes, reached, data, 1000 * seconds
 
-    def _decoding(self, batch: Batch) -> Decoding:
+    def _decoding(self, batch: Batch, hurried: bool = False) -> Decoding:
         device, copies, given = self.device, _copies(batch), (batch.labels, batch.prefix, batch.local)
         uniform = uniforms(batch.seed, batch.indices, self.num_codes, batch.stream).to(device)
         labels, prefix, local = (None if rows is None else rows[::copies].to(device) for rows in given)
-        return Decoding(self.drawn_by, self.head, uniform, labels, batch.filters, prefix, copies, local)
+        recorded = int(batch.lengths.max()) if records(device) and not hurried else 0
+        return Decoding(self.drawn_by, self.head, uniform, labels, batch.filters, prefix, copies, local, recorded)
 
     def _deadline(self, milliseconds: float | None, started: float, batch: Batch) -> Deadline | None:
         return None if milliseconds is None else Deadline(milliseconds, self._clock(batch), started)

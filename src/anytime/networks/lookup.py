@@ -45,7 +45,7 @@ class Lying:
             self._named += [part._modules, part._parameters, part._buffers]
         self._parts: list[Any] = list(self._all())
         self._tensors = [each for each in self._parts if isinstance(each, Tensor)]
-        self._held = [each.detach() for each in self._tensors]  # nothing else can come to lie there
+        self._held = [each.detach() for each in self._tensors]  # what was freed, something else could come to lie in
         self._where = self._addresses()
 
     def same(self) -> bool:
@@ -67,21 +67,26 @@ def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
+_KNOWN: WeakKeyDictionary[nn.Module, tuple[Lying, dict[Any, Any]]] = WeakKeyDictionary()
+
+
 def once(look: Callable[[M], F]) -> Callable[[M], F]:
-    """Keeps what `look` finds in a module.
+    """Keeps what `look` finds in a module, until the module changes: then all that anybody found there is forgotten.
 
     Copies would not follow what training does to the weights, so what has to be copied is looked up each time.
     """
-    known: WeakKeyDictionary[M, tuple[Lying, F]] = WeakKeyDictionary()
 
     @wraps(look)
     def find(module: M) -> F:
-        lying, found = known.get(module, (None, None))
-        if lying is None or found is None or not lying.same():
-            lying, found = Lying(module), look(module)
-            known.pop(module, None)
-            if lying.owns(found.held):
-                known[module] = lying, found
-        return found
+        lying, found = _KNOWN.get(module, (None, {}))
+        if lying is None or not lying.same():
+            lying, found = _KNOWN[module] = Lying(module), {}
+        if look in found:
+            known: F = found[look]
+            return known
+        new = look(module)
+        if lying.owns(new.held):
+            found[look] = new
+        return new
 
     return find

@@ -35,6 +35,7 @@ class Decoding:
         filters: guidance, temperature and the like.
         prefix: tokens that are given, (B / copies, j) int64; fed at once.
         local: (B / copies, N, L), a condition that changes along the sequence, for models that take one.
+        recorded: up to how many tokens a GPU may record steps, N by default; 0 where nobody can wait for a recording.
         copies: each row of `prefix`, `labels` and `local` stands for so many consecutive rows; its prefix is fed once for them.
 
     Attributes:
@@ -56,6 +57,7 @@ class Decoding:
         prefix: Tensor | None = None,
         copies: int = 1,
         local: Tensor | None = None,
+        recorded: int | None = None,
     ) -> None:
         if len(uniform) % copies:
             raise ValueError(f"{len(uniform)} rows are not {copies} copies of anything")
@@ -66,7 +68,7 @@ class Decoding:
         self.position = 0
         self._previous: Tensor | None = None
         self._parameters: Tensor | None = None
-        self._records = records(uniform.device)
+        self._recorded = (uniform.shape[1] if recorded is None else recorded) if records(uniform.device) else 0
         self._recording: Recording | None = None
         originals = len(uniform) // copies
         told = () if local is None else (self._doubled(local),)
@@ -81,16 +83,20 @@ class Decoding:
 
     @property
     def typical(self) -> bool:
-        """Whether the next step is a full one: all rows, and the model has still to run (after a prefix it already has)."""
-        return self._complete and self._parameters is None
+        """Whether the next step is a full one: all rows, and the model has still to run (after a prefix it already has).
+
+        A recorded one is not: what it takes says nothing about a step under a deadline, where none are recorded.
+        """
+        return self._complete and self._parameters is None and self._recording is None
 
     @torch.inference_mode()
     def advance(self) -> None:
         """Draws one more token for every row that is still in the batch."""
-        if self._recording is not None:
+        if self._recording is not None and self._recording.holds:
             self._recording()
             self.position += 1
             return
+        self._recording = None
         parameters = self._parameters
         if parameters is None:
             previous = None if self._previous is None else self._doubled(self._previous)
@@ -104,7 +110,7 @@ class Decoding:
             places[self.rows] = drawn
         self._previous, self._parameters = drawn, None
         self.position += 1
-        if self._records and recordable(self._state, self.position, self.uniform.shape[1]):
+        if self._recorded and recordable(self._state, self.position, self._recorded):
             self._recording = Recording(self.head, self.filters, self._state, self.uniform, self.tokens, self.rows)
             self._recording.begin(drawn)
             self._previous = self._recording.drawn
@@ -160,7 +166,7 @@ def run(
         decoding.advance()
         synchronize(decoding.tokens.device)
         seconds = time.perf_counter() - started
-        if typical:
+        if typical and decoding.typical:  # else a recording was made meanwhile
             pace.observe(seconds)
         yield seconds
         if stop is not None and stop(position + 1):

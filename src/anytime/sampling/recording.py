@@ -8,6 +8,7 @@ the position, and the uniform numbers of all positions, from which each step tak
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from anytime.sampling.draw import draw
 from anytime.sampling.filters import Filters
 
 LOG = logging.getLogger(__name__)
+_ONE = threading.Lock()  # a process may record one thing at a time
 DEVICES = ("cuda",)  # that can record
 WARM = 3  # steps before the recording, in which libraries choose their ways and take their memory
 WORTH = 4 * WARM  # steps that a recording costs, more or less
@@ -47,10 +49,22 @@ class Recording:
         self.head, self.filters, self.state, self.program = head, filters, state, state.program
         self.uniform, self.tokens, self.rows = uniform[rows], tokens, rows
         self.drawn = self.program.previous[: len(rows)]
+        model = self.program.model
+        self.held = [each.detach() for each in (*model.parameters(), *model.buffers())]  # a recording has their addresses
         self.replay: Callable[[], None] = self.step
 
+    @property
+    def holds(self) -> bool:
+        """Whether the model still does what was recorded: in training mode, it would drop some of it."""
+        return not self.program.model.training
+
     def __call__(self) -> None:
-        """Draws."""
+        """Draws.
+
+        Raises:
+            RuntimeError: the model was converted meanwhile.
+        """
+        self.program.check()
         self.replay()
         self.state.position += 1
 
@@ -78,7 +92,7 @@ def records(device: torch.device) -> bool:
 
 
 def recordable(state: Any, position: int, length: int) -> bool:
-    """Whether to record the rest of a draw: where that can be done, once as many steps were taken as a recording costs."""
+    """Whether to record steps from `position` to `length`: once as many were taken as a recording costs, if so many are left."""
     if not isinstance(state, EngineState) or not isinstance(state.program, StaticProgram):
         return False
     return WORTH <= position <= length - WORTH and state.program.model.coupling is None
@@ -94,24 +108,30 @@ def graph_of(step: Callable[[], None], changed: list[Tensor]) -> Callable[[], No
     Raises:
         RuntimeError: it does something that cannot be recorded.
     """
-    with torch.cuda.device(changed[0].device):
+    with _ONE, torch.cuda.device(changed[0].device):
         aside, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             rehearse(step, changed)
+            torch.cuda.synchronize()
+            graph.capture_begin(capture_error_mode="thread_local")
+            try:
+                step()
+            finally:
+                graph.capture_end()
         torch.cuda.current_stream().wait_stream(aside)
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            step()
     return graph.replay
 
 
 def rehearse(step: Callable[[], None], changed: list[Tensor]) -> None:
-    """Does a step some times, and undoes what it changed."""
+    """Does a step some times, and undoes what it changed, also if it fails."""
     before = [each.clone() for each in changed]
-    for _ in range(WARM):
-        step()
-    for each, then in zip(changed, before, strict=True):
-        each.copy_(then)
+    try:
+        for _ in range(WARM):
+            step()
+    finally:
+        for each, then in zip(changed, before, strict=True):
+            each.copy_(then)
 
 
 def tensors(state: Any) -> list[Tensor]:

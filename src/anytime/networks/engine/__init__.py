@@ -47,8 +47,8 @@ class Engine:
 
     Args:
         model: whose weights are used, as they are when a state takes its first step.
-        form: of the program. By default "static" on a GPU, and on a CPU "compiled" where numba is installed, torch runs on a few
-            threads and the loops do what the model does, else "eager".
+        form: of the program on a CPU; on a GPU it is "static". By default "compiled" where numba is installed and torch runs on a
+            few threads, else "eager"; what the loops do not do, "eager" does in any case.
     """
 
     def __init__(self, model: CausalTransformer, form: Form | None = None) -> None:
@@ -77,10 +77,9 @@ class Engine:
     def step(self, previous: Tensor | None, state: EngineState) -> Tensor:
         """Parameters (B, P) of the next token, given the `previous` one (B,), or None before the first."""
         # Two looks at attributes, and none at modules: these would take longer than some of the layers.
-        if state.program is None or self.model.training or torch.is_grad_enabled():
+        if state.program is None or previous is None or self.model.training or torch.is_grad_enabled():
             return self._begin(previous, state)
-        if state.program.last.dtype != state.program.table.dtype:
-            raise RuntimeError(f"the model became {state.program.last.dtype} in the middle of a draw: begin another")
+        state.program.check()
         return state.program.step(previous, state)
 
     def _begin(self, previous: Tensor | None, state: EngineState) -> Tensor:

@@ -21,15 +21,25 @@ class Program(ABC):
         inputs: of the model.
 
     Attributes:
-        last: the weight of the model's last map itself, which tells whether the model was converted meanwhile.
+        watched: a parameter of the model itself, which tells whether the model was converted meanwhile.
     """
 
     def __init__(self, model: CausalTransformer, state: TransformerState, inputs: Inputs) -> None:
-        self.model, self.length, self.outside, self.last = model, model.length, model.vocabulary, model.output.weight
+        self.model, self.length, self.outside = model, model.length, model.vocabulary
+        self.watched = model.token_embedding.weight
         self.start, self.table, self.places, self.neighbours = inputs.start, inputs.table, inputs.places, inputs.neighbours
         self.condition = None if state.condition is None else state.condition[:, 0]
         self.x = self.table.new_empty(state.batch, model.config.width)
         self.embedding = self.x[:, : self.table.shape[1]]
+
+    def check(self) -> None:
+        """Looks whether the model is of the precision that it was.
+
+        Raises:
+            RuntimeError: it is not.
+        """
+        if self.watched.dtype != self.table.dtype:
+            raise RuntimeError(f"the model became {self.watched.dtype} in the middle of a draw: begin another")
 
     def step(self, previous: Tensor | None, state: TransformerState) -> Tensor:
         """Parameters (B, P) of the next token; the state moves on.

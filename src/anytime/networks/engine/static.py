@@ -15,7 +15,7 @@ from anytime.networks.block import Block
 from anytime.networks.connection import Carry
 from anytime.networks.engine.eager import Attend, Layer, attending, normalised
 from anytime.networks.engine.inputs import inputs_of
-from anytime.networks.engine.layout import MANY_ROWS, are_turned
+from anytime.networks.engine.layout import are_turned
 from anytime.networks.engine.program import Program
 from anytime.networks.positions import PositionLinear
 from anytime.networks.transformer import CausalTransformer, TransformerState
@@ -40,7 +40,7 @@ class StaticProgram(Program):
         self.previous = torch.zeros(state.batch, dtype=torch.int64, device=device)
         self.at = torch.full((1,), state.position, device=device)
         blocks = [block for block in model.blocks if isinstance(block, Block)]
-        copied = are_turned(model, state.batch >= MANY_ROWS)
+        copied = are_turned(model, many=False)  # a GPU multiplies by weights as they lie
         pairs = zip(blocks, state.memories, strict=True)
         self.layers = [Layer(block, self._attending(block, memory, state.position), copied) for block, memory in pairs]
 
@@ -90,8 +90,8 @@ class StaticProgram(Program):
 
         def attend(qkv: Tensor, position: int) -> Tensor:
             query, key, value = qkv.view(batch, 3, heads, 1, width).unbind(1)
-            keys.index_copy_(2, at, key)
-            values.index_copy_(2, at, value)
+            keys.index_copy_(2, at, key.to(keys.dtype))  # under autocast it is another
+            values.index_copy_(2, at, value.to(values.dtype))
             seen = (places <= at).expand(1, 1, 1, -1)
             return torch.nn.functional.scaled_dot_product_attention(query, keys, values, seen).view(batch, -1)
 
