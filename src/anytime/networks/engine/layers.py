@@ -99,7 +99,11 @@ def conclude(shape: Shape, rates: Rates, buffers: Buffers, layer: Array, followi
     y = buffers.h if shape.before else x
     first, second, other = (SECOND_NORM, NORM, following) if shape.before else (NORM, SECOND_NORM, layer)
     multiply(shape.sgemm, shape.turned, buffers.a, layer[OUT], g)
-    join(x, g, vector(layer[OUT_BIAS], width), buffers.v, rates.mu, rates.step_size)
+    bias = vector(layer[OUT_BIAS], width)
+    if rates.mu == 0 and rates.step_size == 1:  # nobody reads the velocity
+        add_biased(x, g, bias)
+    else:
+        join(x, g, bias, buffers.v, rates.mu, rates.step_size)
     normalise(x, vector(layer[first], width), vector(layer[first + 1], width), rates.norm, y)
     multiply(shape.sgemm, shape.turned, y, layer[UP], buffers.hidden)
     activate(buffers.hidden, vector(layer[UP_BIAS], buffers.hidden.shape[1]), shape.activation)
