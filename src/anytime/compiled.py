@@ -59,6 +59,7 @@ def _forget(above: Path) -> None:
 def compiled(function: Callable[..., Any], fastmath: Any = True, **options: Any) -> Any:
     """A function of numba, kept on disk where that is possible."""
     before = config.CACHE_DIR
+    function.__qualname__ = _own_name(function)
     options |= {"fastmath": fastmath, "nogil": True, "error_model": "numpy"}
     try:
         config.CACHE_DIR = str(folder())
@@ -67,6 +68,16 @@ def compiled(function: Callable[..., Any], fastmath: Any = True, **options: Any)
         return numba.njit(**options)(function)
     finally:
         config.CACHE_DIR = before
+
+
+def _own_name(function: Callable[..., Any]) -> str:
+    """A name that says what numbers a function was made with.
+
+    What numba loads from disk shares constants with what has the same name. Functions that another one makes have that by
+    themselves, and the counter that numba adds begins anew in each process.
+    """
+    numbers = [cell.cell_contents for cell in function.__closure__ or () if isinstance(cell.cell_contents, int)]
+    return "_".join([function.__qualname__, *map(str, numbers)])
 
 
 inlined = partial(compiled, forceinline=True)

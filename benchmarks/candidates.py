@@ -1,0 +1,114 @@
+"""Other ways to make a step of the decode loop fast on a CPU, beside the one that was kept.
+
+The step in fixed shapes (`engine/static.py`) compiled by torch's inductor, its weights frozen into the code; linear maps with
+int8 weights, quantised as torch does it on the way; and the engine's programs. Only the network is timed, not the draw. In turn,
+medians of a step in the middle of a sample, one thread. `python -m benchmarks candidates`.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from anytime.networks.config import TransformerConfig
+from anytime.networks.engine import Engine, EngineState
+from anytime.networks.engine.layout import lay_out
+from anytime.networks.engine.static import StaticProgram
+from anytime.networks.sequence import SequenceModel
+from anytime.networks.transformer import CausalTransformer
+from benchmarks.decode import LARGE, SMALL
+from benchmarks.floor import Shape, floor
+from benchmarks.turns import in_turn
+
+CASES, REPEATS, STEPS = ((SMALL, 1), (SMALL, 16), (SMALL, 64), (LARGE, 1)), 15, 8
+QUICK = {"CASES": ((SMALL, 1),), "REPEATS": 5}
+
+
+def measure(_: str) -> dict[str, Any]:
+    """Some minutes."""
+    torch.set_num_threads(1)
+    rows = [row for shape, batch in CASES for row in case(shape, batch)]
+    return {"title": "Candidates for a decode step, one thread, the network alone", "rows": rows}
+
+
+@torch.inference_mode()
+def case(shape: Shape, batch: int) -> list[dict[str, Any]]:
+    """All at one shape and batch."""
+    bare = floor(shape, batch)
+    jobs = {
+        "floor": lambda: sum(bare() for _ in range(STEPS)),
+        "engine, numba": stepping(Engine(made(shape), "compiled"), shape, batch),
+        "engine, torch": stepping(Engine(made(shape), "eager"), shape, batch),
+        "fixed shapes": stepping(Engine(made(shape), "static"), shape, batch),
+        "fixed shapes, inductor": stepping(Engine(made(shape), "static"), shape, batch, inductor),
+        "plain form, int8 weights": stepping(int8(made(shape)), shape, batch),
+    }
+    seconds = in_turn(jobs, REPEATS, warm=2)
+    return [
+        {
+            "shape": str(shape),
+            "batch": batch,
+            "who": name,
+            "ms a step": 1000 * taken / STEPS,
+            "times the floor": taken / seconds["floor"],
+        }
+        for name, taken in seconds.items()
+    ]
+
+
+def made(shape: Shape) -> CausalTransformer:
+    """An untrained transformer."""
+    config = TransformerConfig(shape.layers, shape.width, shape.heads, dropout=0.0, attention=shape.attention)
+    model = CausalTransformer(config, shape.outputs, shape.tokens).eval().requires_grad_(False)
+    lay_out(model)  # as models are when they are loaded
+    return model
+
+
+def stepping(
+    model: SequenceModel[Any], shape: Shape, batch: int, change: Callable[[Any], None] = lambda state: None
+) -> Callable[[], float]:
+    """Some steps in the middle of a sample, the same positions each time.
+
+    Args:
+        model: what steps.
+        shape: of it.
+        batch: rows.
+        change: what is done to the state before the first of these steps.
+    """
+    tokens, state = torch.zeros(batch, dtype=torch.int64), model.init_state(batch)
+    middle = shape.tokens // 2
+    for position in range(middle):
+        model.step(tokens if position else None, state)
+    change(state)
+
+    def job() -> float:
+        state.position = middle
+        started = time.perf_counter()
+        for _ in range(STEPS):
+            model.step(tokens, state)
+        return time.perf_counter() - started
+
+    return job
+
+
+def inductor(state: EngineState) -> None:
+    """Lets the program of a state be code that inductor made, with the weights frozen into it."""
+    program = state.program
+    assert isinstance(program, StaticProgram)
+    step: Callable[[], Tensor] = torch.compile(program.parameters, options={"freezing": True})
+    program.parameters = step  # type: ignore[method-assign]
+
+
+def int8(model: CausalTransformer) -> CausalTransformer:
+    """Eleven twelfths of the layers' weights as int8; what they are multiplied by is quantised at each step."""
+    maps = [name for name, part in model.named_modules() if isinstance(part, nn.Linear) and not name.endswith("output")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that this will move to another package
+        how = dict.fromkeys(maps, torch.ao.quantization.default_dynamic_qconfig)
+        quantised: CausalTransformer = torch.ao.quantization.quantize_dynamic(model, how)
+    return quantised
