@@ -1,6 +1,6 @@
 """Compiled functions that one function made have names of their own: numba tells apart by name what it loads from disk.
 
-Two of one name, compiled in separate processes, share constants in a third, which then crashes: seen with heads of width 32 and 64.
+Two of one name, compiled in separate processes, share constants in a third, which crashed, with heads of width 32 and 64.
 """
 
 from importlib.util import find_spec
