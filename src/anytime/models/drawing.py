@@ -26,7 +26,6 @@ from anytime.networks.sequence import SequenceModel
 from anytime.pictures.sheet import channels_last
 from anytime.sampling.budget import Clock, Deadline, Stop, uncollected
 from anytime.sampling.decode import Decoding, finish, run
-from anytime.sampling.recording import records
 from anytime.sampling.seeds import uniforms
 
 BATCH = 256  # samples that are drawn together where nobody says
@@ -117,7 +116,7 @@ class Drawing:
         device, copies, given = self.device, _copies(batch), (batch.labels, batch.prefix, batch.local)
         uniform = uniforms(batch.seed, batch.indices, self.num_codes, batch.stream).to(device)
         labels, prefix, local = (None if rows is None else rows[::copies].to(device) for rows in given)
-        recorded = int(batch.lengths.max()) if records(device) and not hurried else 0
+        recorded = 0 if hurried else int(batch.lengths.max())
         return Decoding(self.drawn_by, self.head, uniform, labels, batch.filters, prefix, copies, local, recorded)
 
     def _deadline(self, milliseconds: float | None, started: float, batch: Batch) -> Deadline | None:

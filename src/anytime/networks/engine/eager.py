@@ -28,10 +28,10 @@ class EagerProgram(Program):
     """Does every configuration, in the precision of the weights."""
 
     def __init__(self, model: CausalTransformer, state: TransformerState) -> None:
-        super().__init__(model, state, inputs_of(model))
-        blocks = [block for block in model.blocks if isinstance(block, Block)]
+        inputs = inputs_of(model)
+        super().__init__(model, state, inputs)
         copied = are_turned(model, state.batch >= MANY_ROWS)
-        pairs = zip(blocks, state.memories, strict=True)
+        pairs = zip(inputs.blocks, state.memories, strict=True)
         self.layers = [Layer(block, attending(block, memory), copied) for block, memory in pairs]
 
     def _through(self, position: int, known: int) -> Tensor:

@@ -1,29 +1,32 @@
-"""What the input of a step is made of, found once for many draws; see `lookup.py`."""
+"""What every program reads of a model: its layers, and what the input of a step is made of. Found once, see `lookup.py`."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from anytime.networks.block import Block
 from anytime.networks.lookup import once
 from anytime.networks.transformer import CausalTransformer
 
 
 class Inputs:
-    """Tables of tokens, positions and neighbours.
+    """The layers, and tables of tokens, positions and neighbours.
 
     Args:
         model: whose.
 
     Attributes:
+        blocks: the layers.
         table: embeddings of tokens.
         places: what every position adds to the stream, (N, D).
         start: embedding of the start token, or None.
         neighbours: how far back each neighbour lies, and its table; the last row stands for outside.
-        held: all of these.
+        held: all of these tables.
     """
 
     def __init__(self, model: CausalTransformer) -> None:
+        self.blocks = [block for block in model.blocks if isinstance(block, Block)]
         self.table, self.places = model.token_embedding.weight.detach(), _places(model)
         self.start = None if model.start is None else model.start.detach()
         self.neighbours = [] if model.neighbours is None else _neighbours(model)

@@ -35,13 +35,13 @@ class StaticProgram(Program):
     """
 
     def __init__(self, model: CausalTransformer, state: TransformerState) -> None:
-        super().__init__(model, state, inputs_of(model))
+        inputs = inputs_of(model)
+        super().__init__(model, state, inputs)
         device, self.tokens, self.untold = self.table.device, state.tokens, int(self.start is None)
         self.previous = torch.zeros(state.batch, dtype=torch.int64, device=device)
         self.at = torch.full((1,), state.position, device=device)
-        blocks = [block for block in model.blocks if isinstance(block, Block)]
         copied = are_turned(model, many=False)  # a GPU multiplies by weights as they lie
-        pairs = zip(blocks, state.memories, strict=True)
+        pairs = zip(inputs.blocks, state.memories, strict=True)
         self.layers = [Layer(block, self._attending(block, memory, state.position), copied) for block, memory in pairs]
 
     def parameters(self) -> Tensor:

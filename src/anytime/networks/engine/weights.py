@@ -34,7 +34,6 @@ class Weights(Inputs):
         many: whether a step has MANY_ROWS or more.
 
     Attributes:
-        blocks: the layers.
         compilable: whether the loops do what the model does; see `compilable`. Otherwise nothing of what follows is there.
         turned: whether the weights of the layers are read as (K, N).
         plan: a row for each layer and one for the last norm, int64; the columns of memories are left free.
@@ -44,7 +43,6 @@ class Weights(Inputs):
 
     def __init__(self, model: CausalTransformer, many: bool) -> None:
         super().__init__(model)
-        self.blocks = [block for block in model.blocks if isinstance(block, Block)]
         self.compilable = compilable(model, self.blocks)
         if not self.compilable:
             return
