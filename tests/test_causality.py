@@ -24,5 +24,5 @@ def test_the_first_token_depends_on_the_label_alone(make):
     tokens, _ = some_tokens(model, 2)
     labels = [-1, *range(model.classes)] if model.classes else [None]
     firsts = [model(tokens, None if label is None else torch.tensor([label, label]))[:, 0] for label in labels]
-    assert all(torch.equal(first[0], first[1]) for first in firsts)
+    assert all((first[0] - first[1]).abs().max() < 1e-12 for first in firsts)  # products round each row of a batch as they like
     assert len({tuple(first[0].tolist()) for first in firsts}) == len(labels)

@@ -26,6 +26,7 @@ from anytime.networks.sequence import SequenceModel
 from anytime.pictures.sheet import channels_last
 from anytime.sampling.budget import Clock, Deadline, Stop, uncollected
 from anytime.sampling.decode import Decoding, finish, run
+from anytime.sampling.recording import records
 from anytime.sampling.seeds import uniforms
 
 BATCH = 256  # samples that are drawn together where nobody says
@@ -66,12 +67,11 @@ class Drawing:
         Returns:
             Pictures, uint8 (n, H, W) or (n, H, W, 3); of series their values, float32 (n, N).
         """
+        chunks = codes.split(batch_size) if len(codes) > batch_size else [codes]
         with torch.inference_mode():
-            decoded = [self.tokenizer.decode(chunk.to(self.device)) for chunk in codes.split(batch_size)]
-            if isinstance(self.tokenizer, OfSeries):
-                return np.concatenate([values.float().cpu().numpy() for values in decoded])
-            pixels = [(image * 255).round_().to(torch.uint8).cpu().numpy() for image in decoded]
-        return channels_last(np.concatenate(pixels))
+            decoded = [self.tokenizer.decode(chunk.to(self.device)).float().cpu().numpy() for chunk in chunks]
+        together = np.concatenate(decoded) if len(decoded) > 1 else decoded[0]
+        return together if isinstance(self.tokenizer, OfSeries) else channels_last(np.rint(together * 255).astype(np.uint8))
 
     def draw_all(self, batch: Batch, batch_size: int = BATCH, progress: Progress | None = None) -> Samples:
         """Draws what comes after the prefix, so many rows at a time."""
@@ -115,8 +115,8 @@ class Drawing:
     def _decoding(self, batch: Batch, hurried: bool = False) -> Decoding:
         device, copies, given = self.device, _copies(batch), (batch.labels, batch.prefix, batch.local)
         uniform = uniforms(batch.seed, batch.indices, self.num_codes, batch.stream).to(device)
-        labels, prefix, local = (None if rows is None else rows[::copies].to(device) for rows in given)
-        recorded = 0 if hurried else int(batch.lengths.max())
+        labels, prefix, local = (None if rows is None else (rows[::copies] if copies > 1 else rows).to(device) for rows in given)
+        recorded = int(batch.lengths.max()) if records(device) and not hurried else 0
         return Decoding(self.drawn_by, self.head, uniform, labels, batch.filters, prefix, copies, local, recorded)
 
     def _deadline(self, milliseconds: float | None, started: float, batch: Batch) -> Deadline | None:

@@ -29,7 +29,6 @@ class Found(Protocol):
 
 M = TypeVar("M", bound=nn.Module)
 F = TypeVar("F", bound=Found)
-END = object()  # comes after all parts, so that one more or one less is noticed
 
 
 class Lying:
@@ -43,6 +42,7 @@ class Lying:
         self._named: list[dict[str, Any]] = []
         for part in module.modules():
             self._named += [part._modules, part._parameters, part._buffers]
+        self._counts, self._filled = list(map(len, self._named)), list(filter(None, self._named))  # most are empty
         self._parts: list[Any] = list(self._all())
         self._tensors = [each for each in self._parts if isinstance(each, Tensor)]
         self._held = [each.detach() for each in self._tensors]  # what was freed, something else could come to lie in
@@ -50,17 +50,18 @@ class Lying:
 
     def same(self) -> bool:
         """Whether it still does."""
-        return all(map(is_, self._all(), self._parts)) and self._addresses() == self._where
+        as_many = list(map(len, self._named)) == self._counts
+        return as_many and all(map(is_, self._all(), self._parts)) and self._addresses() == self._where
 
     def owns(self, tensors: list[Tensor]) -> bool:
         """Whether all of them are views of what lies in the module, and none is a copy."""
         return {_storage(each) for each in tensors} <= {_storage(each) for each in self._held}
 
     def _all(self) -> Any:
-        return chain(chain.from_iterable(map(dict.values, self._named)), (END,))
+        return chain.from_iterable(map(dict.values, self._filled))
 
     def _addresses(self) -> list[int]:
-        return [each.data_ptr() for each in self._tensors]
+        return list(map(Tensor.data_ptr, self._tensors))
 
 
 def _storage(tensor: Tensor) -> int:

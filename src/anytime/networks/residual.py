@@ -186,7 +186,7 @@ class ResidualDecoder(nn.Sequential):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Images of maps, and of the lengths (B,) of their prefixes where the layers want them."""
-        if _loops_pay(x):
+        if loops_draw(x, len(x)):
             from anytime.networks.residual_compiled import drawn  # it takes half a second to import
 
             if (images := drawn(self, x, lengths)) is not None:
@@ -196,12 +196,12 @@ class ResidualDecoder(nn.Sequential):
         return x
 
 
-def _loops_pay(x: Tensor) -> bool:
-    """Whether compiled loops may draw: on one thread they take a third of the time for one image, and as long for many."""
+def loops_draw(given: Tensor, count: int) -> bool:
+    """Whether compiled loops may draw `count` images: on one thread they take a third of the time for one, as long for many."""
     if traced() or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
         return False
-    single = x.dtype == torch.float32 and x.device.type == "cpu"
-    return single and loops_pay() and (x.shape[0] <= FEW or torch.get_num_threads() == 1)
+    single = given.dtype == torch.float32 and given.device.type == "cpu"
+    return single and loops_pay() and (count <= FEW or torch.get_num_threads() == 1)
 
 
 def _modulation(width: int, lengths: int) -> list[nn.Module]:

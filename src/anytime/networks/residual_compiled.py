@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anytime.networks import residual_loops as loops
@@ -39,7 +41,7 @@ class Layers:
         layers = [_layer(each) for each in decoder]
         self.held = [part.detach() for *_, parts in layers for part in parts if isinstance(part, Tensor)]
         outputs = [(kind, after) for kind, after, _ in layers]
-        self.inputs, self.told = decoder[0].in_channels, any(kind == loops.MODULATE for kind, *_ in layers)
+        self.inputs, self.told = _inputs(decoder[0]), any(kind == loops.MODULATE for kind, *_ in layers)
         self.cells = {each.weight.shape[1] for each in decoder if isinstance(each, MapMixing)}
         self.single = all(each.dtype == torch.float32 and each.device.type == "cpu" for each in self.held)
         self.sizes = cache(partial(_sizes, outputs))
@@ -49,6 +51,15 @@ class Layers:
             row[loops.FIRST : loops.FIRST + len(parts)] = [
                 each.data_ptr() if isinstance(each, Tensor) else each for each in parts
             ]
+
+    def draw(self, maps: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Maps (B, h, w, features) and the lengths of their prefixes (B,) to images (B, C, H, W)."""
+        count, height, width, features = maps.shape
+        largest, room, grown, channels = self.sizes(features, height, width)
+        work = np.empty(3 * largest + room, np.float32)
+        images = np.empty((count, channels, grown * height, grown * width), np.float32)
+        loops.draw(sgemm_address(), self.plan, GROUPS, EPSILON, work, largest, maps, lengths, images)
+        return images
 
     def take(self, maps: Tensor, lengths: Tensor | None) -> bool:
         """Whether maps and lengths are such as the layers take; where they are not, torch says what is wrong."""
@@ -66,13 +77,30 @@ def drawn(decoder: nn.Sequential, maps: Tensor, lengths: Tensor | None) -> Tenso
     layers = layers_of(decoder)  # named until after the call, for the memory of their tensors
     if not layers.take(maps, lengths):
         return None
-    largest, room, grown, channels = layers.sizes(*maps.shape[1:])
-    work = np.empty(3 * largest + room, np.float32)
-    images = torch.empty(len(maps), channels, *(grown * size for size in maps.shape[2:]), dtype=torch.float32)
     told = torch.zeros(len(maps), dtype=torch.int64) if lengths is None else lengths.contiguous()
-    cells = maps.permute(0, 2, 3, 1).contiguous().numpy()
-    loops.draw(sgemm_address(), layers.plan, GROUPS, EPSILON, work, largest, cells, told.numpy(), images.numpy())
-    return images
+    return torch.from_numpy(layers.draw(maps.permute(0, 2, 3, 1).contiguous().numpy(), told.numpy()))
+
+
+def drawn_from_codes(decoder: nn.Sequential, books: Tensor, codes: Tensor, cells: tuple[int, int]) -> Tensor | None:
+    """What a `ResidualDecoder` makes of codes that are a channel of its maps each.
+
+    Args:
+        decoder: what draws.
+        books: entries of the codebooks, see `residual_loops.place`.
+        codes: (B, k) int64.
+        cells: h and w of the maps.
+
+    Returns:
+        (B, C, H, W) float32; None if they are not for loops, or no codes.
+    """
+    layers, count = layers_of(decoder), len(codes)
+    held, given = books.detach().contiguous(), codes.contiguous()
+    if not layers.single or held.dtype != torch.float32 or codes.dtype != torch.int64:
+        return None
+    maps, lengths = np.empty((count, math.prod(cells), layers.inputs), np.float32), np.empty(count, np.int64)
+    if not loops.place(given.numpy(), held.numpy(), maps, lengths):
+        return None
+    return torch.from_numpy(layers.draw(maps.reshape(count, *cells, layers.inputs), lengths))
 
 
 def _layer(layer: nn.Module) -> Layer:
@@ -94,6 +122,11 @@ def _layer(layer: nn.Module) -> Layer:
         case _:
             assert isinstance(layer, nn.SiLU)
             return loops.BEND, 0, []
+
+
+def _inputs(first: Any) -> int:
+    channels: int = first.in_channels
+    return channels
 
 
 def _norm(norm: Any) -> list[Tensor]:
@@ -119,8 +152,7 @@ def _sizes(layers: list[tuple[int, int]], channels: int, height: int, width: int
     grown, largest, room = 1, channels * height * width, 0
     for kind, outputs in layers:
         cells = height * width * grown**2
-        bordered = (height * grown + 2) * (width * grown + 2)
-        room = max(room, loops.PARTS * cells * outputs if kind == loops.DOUBLE else (bordered + 9 * cells) * channels)
+        room = max(room, loops.PARTS * cells * outputs if kind == loops.DOUBLE else 9 * cells * channels)
         channels = outputs or channels
         grown *= 2 if kind == loops.DOUBLE else 1
         largest = max(largest, channels * height * width * grown**2)

@@ -69,64 +69,83 @@ def share(sums: Array, groups: int, size: int, count: Any) -> None:
             sums[g * size + i] = total / count
 
 
+@inlined
+def copy(source: int, target: int, count: int) -> None:
+    """Copies numbers from one address to another."""
+    read, written = vector(source, count), vector(target, count)
+    for i in range(count):
+        written[i] = read[i]
+
+
 @compiled
 def convolve(sgemm: int, x: Array, width: int, weight: int, bias: int, room: int, y: Array) -> None:
     """A 3x3 convolution with padding 1, as one product: (cells, I) -> (cells, O), the weight (O, 3, 3, I).
 
-    In a map with a border of noughts the three cells that a row of the kernel reads lie side by side.
+    The three cells that a row of the kernel reads lie side by side in the map; beyond its border are noughts.
     """
     (cells, inputs), height = x.shape, len(x) // width
-    bordered, read = block(room, ((height + 2) * (width + 2), inputs)), 3 * inputs
-    columns = block(room + FLOAT * bordered.size, (cells, 9 * inputs))
-    for cell in range(len(bordered)):
-        row, column = cell // (width + 2) - 1, cell % (width + 2) - 1
-        inside = 0 <= row < height and 0 <= column < width
-        source = x[row * width + column if inside else 0]
-        for i in range(inputs):
-            bordered[cell, i] = source[i] if inside else F(0)
+    flat, columns = vector(address(x), x.size), block(room, (cells, 3, 3 * inputs))
     for cell in range(cells):
+        row, column = cell // width, cell % width
+        first, last = inputs * (column == 0), inputs * (2 if column == width - 1 else 3)
         for above in range(3):
-            first = (cell // width + above) * (width + 2) + cell % width
-            source = vector(room + FLOAT * first * inputs, read)
-            target = vector(room + FLOAT * (bordered.size + (3 * cell + above) * read), read)
-            for i in range(read):
-                target[i] = source[i]
-    product(sgemm, 0, columns, weight, bias, y)
+            target, source = columns[cell, above], (cell + (above - 1) * width - 1) * inputs
+            if 0 <= row + above - 1 < height:
+                target[:first], target[last:] = F(0), F(0)
+                copy(address(flat) + FLOAT * (source + first), address(target) + FLOAT * first, last - first)
+            else:
+                target[:] = F(0)
+    product(sgemm, 0, block(room, (cells, 9 * inputs)), weight, bias, y)
 
 
 @compiled
 def double(sgemm: int, x: Array, width: int, weight: int, bias: int, room: int, y: Array) -> None:
     """A transposed 4x4 convolution of stride 2 and padding 1: (h w, I) -> (4 h w, O), the weight (I, 4, 4, O).
 
-    Each cell adds to 16 pixels what one product says.
+    One product says what each cell adds to 16 pixels; each pixel takes what four cells add to it.
     """
     cells, outputs, height = len(x), y.shape[1], len(x) // width
     columns = block(room, (cells, PARTS * outputs))
     multiply(sgemm, 1, x, weight, columns)
     biases, parts = vector(bias, outputs), block(room, (cells, PARTS, outputs))
     for pixel in range(len(y)):
+        above, over = reached(pixel // (2 * width))
+        before, left = reached(pixel % (2 * width))
         for i in range(outputs):
             y[pixel, i] = biases[i]
-    for cell in range(cells):
-        for part in range(PARTS):
-            row, column = 2 * (cell // width) + part // 4 - 1, 2 * (cell % width) + part % 4 - 1
-            if 0 <= row < 2 * height and 0 <= column < 2 * width:
-                pixel = row * 2 * width + column
-                for i in range(outputs):
-                    y[pixel, i] += parts[cell, part, i]
+        for down in range(2):
+            for right in range(2):
+                row, column = above + down, before + right
+                if 0 <= row < height and 0 <= column < width:
+                    part = parts[row * width + column, 4 * (over - 2 * down) + left - 2 * right]
+                    for i in range(outputs):
+                        y[pixel, i] += part[i]
+
+
+@inlined
+def reached(place: int) -> Any:
+    """Of two cells in a row that reach a place in a row twice as long: the first one, and which of its four places it is."""
+    first = (place - 1) // 2
+    return first, place - 2 * first + 1
 
 
 @compiled
 def mix(x: Array, y: Array, weight: int) -> None:
-    """x += M_c y for each channel c, a matrix over the cells; x and y are (cells, C), the weight (C, cells, cells)."""
+    """x += M_c y for each channel c, a matrix over the cells; x and y are (cells, C), the weight (C, cells, cells).
+
+    Four rows of a matrix at a time; past the end the last one again, with weight 0.
+    """
     cells, channels = x.shape
     matrices, total = block(weight, (channels, cells, cells)), np.empty(cells, np.float32)
     for c in range(channels):
         total[:] = F(0)
-        for i in range(cells):
-            value, row = y[i, c], matrices[c, i]
+        for i in range(0, cells, 4):
+            i1, i2, i3 = min(i + 1, cells - 1), min(i + 2, cells - 1), min(i + 3, cells - 1)
+            r0, r1, r2, r3 = matrices[c, i], matrices[c, i1], matrices[c, i2], matrices[c, i3]
+            a, b = y[i, c], y[i1, c] * F(i + 1 < cells)
+            d, e = y[i2, c] * F(i + 2 < cells), y[i3, c] * F(i + 3 < cells)
             for j in range(cells):
-                total[j] += value * row[j]
+                total[j] += (a * r0[j] + b * r1[j]) + (d * r2[j] + e * r3[j])
         for j in range(cells):
             x[j, c] += total[j]
 
@@ -145,6 +164,34 @@ def modulate(x: Array, table: int, rows: int, length: int) -> None:
     for cell in range(cells):
         for i in range(channels):
             x[cell, i] = x[cell, i] * (F(1) + row[0, i]) + row[1, i]
+
+
+@compiled
+def place(codes: Array, books: Array, maps: Array, lengths: Array) -> bool:
+    """Writes entries of codebooks into maps, a channel for each code, and how many codes there are of each image.
+
+    Args:
+        codes: (B, k) int64, negative where one is missing.
+        books: (N, K, cells), or (1, K, cells) for one that all codes share.
+        maps: (B, cells, N), where the entries go, and noughts for what is missing.
+        lengths: (B,) int64.
+
+    Returns:
+        Whether all codes are such; where they are not, the maps are of no use.
+    """
+    (count, known), kinds = codes.shape, books.shape[1]
+    for b in range(count):
+        maps[b], lengths[b] = F(0), 0
+        for n in range(known):
+            code = codes[b, n]
+            if not -1 <= code < kinds:
+                return False
+            if code >= 0:
+                entry = books[min(n, len(books) - 1), code]
+                for cell in range(len(entry)):
+                    maps[b, cell, n] = entry[cell]
+                lengths[b] += 1
+    return True
 
 
 @compiled
@@ -211,11 +258,3 @@ def draw(
         for cell in range(cells):
             for i in range(channels):
                 image[i, cell] = x[cell, i]
-
-
-@inlined
-def copy(source: int, target: int, count: int) -> None:
-    """Copies numbers from one address to another."""
-    read, written = vector(source, count), vector(target, count)
-    for i in range(count):
-        written[i] = read[i]

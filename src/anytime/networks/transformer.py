@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anytime.errors import AnytimeError
@@ -142,9 +143,10 @@ class CausalTransformer(nn.Module):
         parameters = parameters if first is None else torch.cat([first[:, None], parameters], dim=1)
         return self._coupled(parameters, tokens, 0)
 
-    def init_state(self, batch: int, labels: Tensor | None = None) -> TransformerState:
-        """Empty memories for `batch` rows and the embedded labels (B,)."""
-        memories = [block.attention.init_state(batch, self.length) for block in self._blocks()]
+    def init_state(self, batch: int, labels: Tensor | None = None, memories: list[Memory] | None = None) -> TransformerState:
+        """Empty memories for `batch` rows, or those that are given, and the embedded labels (B,)."""
+        if memories is None:
+            memories = [block.attention.init_state(batch, self.length) for block in self._blocks()]
         looks_back = self.neighbours is not None or self.coupling is not None
         tokens = torch.full((batch, self.length), -1, device=self.device) if looks_back else None
         return TransformerState(memories, batch, self._condition(labels, batch), self._first(labels, batch), tokens)
@@ -231,8 +233,7 @@ class CausalTransformer(nn.Module):
         """Embedded labels (B, 1, D)."""
         if self.label_embedding is None:
             return None
-        embedded: Tensor = self.label_embedding(label_rows(labels, batch, self.classes, self.device))[:, None]
-        return embedded
+        return F.embedding(label_rows(labels, batch, self.classes, self.device), self.label_embedding.weight)[:, None]
 
     def _first(self, labels: Tensor | None, batch: int) -> Tensor | None:
         """Parameters of the first token (B, P), if they are not the network's."""

@@ -8,7 +8,8 @@ uniform numbers: rows that have what they asked for leave the batch, and the oth
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -63,8 +64,8 @@ class Decoding:
             raise ValueError(f"{len(uniform)} rows are not {copies} copies of anything")
         self.model, self.head, self.uniform, self.filters = model, head, uniform, filters
         self.tokens = torch.full(uniform.shape, -1, device=uniform.device)
-        self._numbers, self._places = uniform.T.contiguous().unbind(0), self.tokens.unbind(1)  # of each step
-        self.rows, self._complete = torch.arange(len(uniform), device=uniform.device), True
+        self._numbers, self._complete = uniform.T.contiguous(), True  # those of a step lie together
+        self._first = 0 if prefix is None else prefix.shape[1]
         self.position = 0
         self._previous: Tensor | None = None
         self._parameters: Tensor | None = None
@@ -80,6 +81,11 @@ class Decoding:
                 self._parameters = model.prefill(self._doubled(prefix), self._state)
         if copies > 1:
             self._choose(self.rows[:originals].repeat_interleave(copies), originals)
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """Which rows are still drawn, (M,) int64."""
+        return torch.arange(len(self.uniform), device=self.uniform.device)
 
     @property
     def typical(self) -> bool:
@@ -101,7 +107,7 @@ class Decoding:
         if parameters is None:
             previous = None if self._previous is None else self._doubled(self._previous)
             parameters = self.model.step(previous, self._state)
-        numbers, places = self._numbers[self.position], self._places[self.position]
+        numbers, places = self._of_step(self.position)
         if self._complete:
             drawn = draw(self.head, self.filters, parameters, numbers)
             places.copy_(drawn)
@@ -122,6 +128,17 @@ class Decoding:
         self._previous = None if self._previous is None else self._previous[chosen]
         self.rows = self.rows[chosen]
         self._complete = len(self.rows) == len(self.uniform)
+
+    def _of_step(self, position: int) -> tuple[Tensor, Tensor]:
+        """The uniform numbers of a step and where its tokens go. The first, for which a preview waits, looks for no others."""
+        if position == self._first:
+            return self._numbers[position], self.tokens[:, position]
+        numbers, places = self._of_all_steps
+        return numbers[position], places[position]
+
+    @cached_property
+    def _of_all_steps(self) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        return self._numbers.unbind(0), self.tokens.unbind(1)
 
     def _choose(self, chosen: Tensor, count: int) -> None:
         """Selects from the `count` rows that the model runs on, twice that many with guidance."""

@@ -21,7 +21,12 @@ LABELS, VARIATIONS, COMPLETIONS, INFILLINGS = 1, 2, 3, 4  # streams apart from 0
 
 
 def uniforms(seed: int, indices: Sequence[int], count: int, stream: int = 0) -> Tensor:
-    """Uniform numbers in [0, 1): one row per sample index, (len(indices), count) float64.
+    """Uniform numbers in [0, 1): one row per sample index, (len(indices), count) float64. Arguments and errors: see `numbers`."""
+    return torch.from_numpy(numbers(seed, indices, count, stream))
+
+
+def numbers(seed: int, indices: Sequence[int], count: int, stream: int = 0) -> NDArray[np.float64]:
+    """The same as an array.
 
     Args:
         seed: of the whole draw, 0 <= seed < 2 ** 63.
@@ -40,12 +45,12 @@ def uniforms(seed: int, indices: Sequence[int], count: int, stream: int = 0) -> 
     rows = np.empty((len(indices), count))
     for row, index in zip(rows, indices, strict=True):
         _COUNTERS.fill(row, seed, index + (stream << 48))
-    return torch.from_numpy(rows)
+    return rows
 
 
 def draw_labels(seed: int, indices: Sequence[int], classes: int) -> Tensor:
     """A class for each sample, uniform over the classes: (n,) int64."""
-    return torch.from_numpy((uniforms(seed, indices, 1, LABELS).numpy()[:, 0] * classes).astype(np.int64))
+    return torch.from_numpy((numbers(seed, indices, 1, LABELS)[:, 0] * classes).astype(np.int64))
 
 
 class _Counters(threading.local):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from anytime.errors import AnytimeError
 from anytime.networks.plain import PlainDecoder, PlainEncoder
+from anytime.networks.residual import ResidualDecoder, loops_draw
 from anytime.tokenizers.codebook import Codebook
 from anytime.tokenizers.image_maps import MapConfig, channels_last, image_floats, map_size, residual_networks
 from anytime.tokenizers.nested import NestedVQ
@@ -96,6 +97,21 @@ class OrderedVQ(NestedVQ):
         spatial = self.config.quantization == "spatial"
         z = rearrange(features, "b d h w -> b (h w) d" if spatial else "b n h w -> b n (h w)")
         return F.layer_norm(z, z.shape[-1:]) if self.config.standardize else z
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """As for all ordered tokenizers; from the codes to the images in one compiled call where that is possible."""
+        images = self._drawn(codes) if codes.ndim == 2 and 1 <= codes.shape[1] <= self.num_codes and len(codes) else None
+        return super().decode(codes) if images is None else images.clamp_(*self.limits)
+
+    def _drawn(self, codes: Tensor) -> Tensor | None:
+        """Images that are not clamped yet; None where loops do not draw them, or what is given are no codes."""
+        by_channel = self.config.quantization == "channel" and self.mask is None
+        if not by_channel or not isinstance(self.decoder, ResidualDecoder) or not loops_draw(self.codebook.vectors, len(codes)):
+            return None
+        from anytime.networks.residual_compiled import drawn_from_codes  # it takes half a second to import
+
+        return drawn_from_codes(self.decoder, self.codebook.vectors, codes, self.map)
 
     def render(self, vectors: Tensor, kept: Tensor) -> Tensor:
         """Decodes vectors (B, N, D), zeros where `kept` (B, N) is false, to images (B, C, H, W)."""

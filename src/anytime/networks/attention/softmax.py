@@ -26,6 +26,13 @@ class KeyValueCache:
         return KeyValueCache(self.keys[rows], self.values[rows])
 
 
+def caches(like: Tensor, layers: int, shape: tuple[int, int, int, int]) -> list[KeyValueCache]:
+    """Caches (B, length, heads, D / H) of all layers in one piece of memory, of the device and precision of `like`."""
+    # Empty memory: nothing beyond what was fed is looked at, and zeros would cost as much as some steps.
+    keys_and_values = iter(like.new_empty(2 * layers, *shape).transpose(2, 3).unbind())
+    return [KeyValueCache(keys, values) for keys, values in zip(keys_and_values, keys_and_values, strict=True)]
+
+
 class SoftmaxAttention(HeadProjection):
     """Multi-head causal self-attention, softmax(Q K^T / sqrt(d)) V.
 
@@ -46,10 +53,7 @@ class SoftmaxAttention(HeadProjection):
 
     def init_state(self, batch: int, length: int) -> KeyValueCache:
         """A cache for `length` positions, on the device and in the precision of the weights."""
-        weight = self.output.weight
-        shape = (batch, length, self.heads, self.head_width)
-        # Empty memory: nothing beyond what was fed is looked at, and zeros would cost as much as some steps.
-        return KeyValueCache(weight.new_empty(shape).transpose(1, 2), weight.new_empty(shape).transpose(1, 2))
+        return caches(self.output.weight, 1, (batch, length, self.heads, self.head_width))[0]
 
     def step(self, x: Tensor, cache: KeyValueCache, position: int) -> Tensor:
         """Feeds (B, T, D) at `position` and the T - 1 after it: (B, T, D)."""

@@ -20,6 +20,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from anytime.networks.attention import Memory
+from anytime.networks.attention.softmax import SoftmaxAttention, caches
 from anytime.networks.block import Block
 from anytime.networks.engine.eager import ATTENTIONS, EagerProgram
 from anytime.networks.engine.program import Program
@@ -29,6 +31,7 @@ from anytime.networks.transformer import CausalTransformer, TransformerState
 from anytime.optional import loops_pay, numba_is_there
 
 Form = Literal["compiled", "eager", "static"]
+SMALL = 2**18  # numbers in caches
 
 
 @dataclass
@@ -53,7 +56,8 @@ class Engine:
 
     def __init__(self, model: CausalTransformer, form: Form | None = None) -> None:
         self.model, self.length, self.form = model, model.length, form
-        self.known = all(type(block.attention) in ATTENTIONS for block in model.blocks if isinstance(block, Block))
+        kinds = {type(block.attention) for block in model.blocks if isinstance(block, Block)}
+        self.known, self.cached = kinds <= {*ATTENTIONS}, kinds == {SoftmaxAttention}
 
     @property
     def device(self) -> torch.device:
@@ -67,7 +71,14 @@ class Engine:
 
     def init_state(self, batch: int, labels: Tensor | None = None) -> EngineState:
         """The state before the first token."""
-        return EngineState(**vars(self.model.init_state(batch, labels)))
+        return EngineState(**vars(self.model.init_state(batch, labels, self._memories(batch))))
+
+    def _memories(self, batch: int) -> list[Memory] | None:
+        """Small caches in one piece, for which a first preview waits; for large ones, each by itself, freed memory serves."""
+        config, length = self.model.config, self.model.length
+        if not self.cached or 2 * config.layers * batch * length * config.width > SMALL:
+            return None
+        return [*caches(self.model.output.weight, config.layers, (batch, length, config.heads, config.width // config.heads))]
 
     def prefill(self, prefix: Tensor, state: EngineState) -> Tensor:
         """Feeds a prefix at once, by the model itself."""

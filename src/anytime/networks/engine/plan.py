@@ -79,6 +79,7 @@ class Shape(NamedTuple):
 
 
 SHAPE = len(Shape._fields)
+SGEMM, ROWS, CONDITION = (Shape._fields.index(name) for name in ("sgemm", "rows", "condition"))
 
 
 class Rates(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -29,8 +30,17 @@ class Program(ABC):
         self.watched = model.token_embedding.weight
         self.start, self.table, self.places, self.neighbours = inputs.start, inputs.table, inputs.places, inputs.neighbours
         self.condition = None if state.condition is None else state.condition[:, 0]
-        self.x = self.table.new_empty(state.batch, model.config.width)
-        self.embedding = self.x[:, : self.table.shape[1]]
+        self.shape = state.batch, model.config.width
+
+    @cached_property
+    def x(self) -> Tensor:
+        """The stream, (B, D)."""
+        return self.table.new_empty(self.shape)
+
+    @cached_property
+    def embedding(self) -> Tensor:
+        """The part of the stream that tokens are embedded in."""
+        return self.x[:, : self.table.shape[1]]
 
     def check(self) -> None:
         """Looks whether the model is of the precision that it was.

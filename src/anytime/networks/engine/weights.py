@@ -19,10 +19,11 @@ from anytime.networks.block import Block
 from anytime.networks.connection import Momentum, Plain
 from anytime.networks.engine.inputs import Inputs
 from anytime.networks.engine.layout import MANY_ROWS, are_turned, turned
-from anytime.networks.engine.plan import COLUMNS, FIRST_MEMORY
+from anytime.networks.engine.plan import COLUMNS, FIRST_MEMORY, Shape
 from anytime.networks.lookup import once
 from anytime.networks.transformer import CausalTransformer
 
+ACTIVATIONS: dict[type, int] = {nn.GELU: kernels.GELU, nn.ReLU: kernels.RELU, nn.SiLU: kernels.SILU}
 FEATURES: dict[Any, int] = {elu_plus_one: kernels.ELU, relu_plus: kernels.RELU_PLUS, exponential: kernels.EXP}
 
 
@@ -37,8 +38,9 @@ class Weights(Inputs):
         compilable: whether the loops do what the model does; see `compilable`. Otherwise nothing of what follows is there.
         turned: whether the weights of the layers are read as (K, N).
         plan: a row for each layer and one for the last norm, int64; the columns of memories are left free.
-        inputs: where tables lie, the fields of `Shape` about them.
-        last: where the last map lies, the fields about it.
+        embeds: whether the compiled step makes its input.
+        reads_out: whether it applies the last map.
+        numbers: a `Shape` as an array of int64, but for what a batch or a library decides.
     """
 
     def __init__(self, model: CausalTransformer, many: bool) -> None:
@@ -52,8 +54,31 @@ class Weights(Inputs):
         self.plan = np.zeros((len(rows) + 1, COLUMNS), np.int64)
         self.plan[:-1, :FIRST_MEMORY], self.plan[-1, : len(last)] = rows, last
         tables = [None if each is None else each.contiguous() for each in (self.table, self.start, self.places)]
-        self.inputs = dict(zip(("table", "start", "places"), self._addresses(tables), strict=True))
-        self.last = self._last(model)
+        inputs, outputs = dict(zip(("table", "start", "places"), self._addresses(tables), strict=True)), self._last(model)
+        self.embeds = model.coupling is None and not self.neighbours  # which look back at all tokens
+        self.reads_out = outputs["output"] != 0
+        self.numbers = np.array(Shape(**self._sizes(model), **inputs, **outputs), np.int64)
+
+    def _sizes(self, model: CausalTransformer) -> dict[str, int]:
+        """The other fields of `Shape`."""
+        config, block = model.config, self.blocks[0]
+        attention, apart = block.attention, config.token_per_position
+        assert isinstance(attention, SoftmaxAttention | LinearAttention | MomentumAttention)
+        return {
+            **{"sgemm": 0, "rows": 0, "condition": 0},  # not known yet
+            "turned": int(self.turned),
+            "width": config.width,
+            "heads": attention.heads,
+            "hidden": config.expansion * config.width,
+            "length": model.length,
+            "before": int(block.before),
+            "activation": ACTIVATIONS[type(block.feed_forward[1])],
+            "features": 0 if isinstance(attention, SoftmaxAttention) else FEATURES[attention.features],
+            "embeds": int(self.embeds),
+            "embedded": self.table.shape[1],
+            "kinds": model.vocabulary if apart else len(self.table),
+            "next_kinds": model.vocabulary if apart else 0,
+        }
 
     def _row(self, block: Block) -> list[int]:
         """The addresses of one layer."""
@@ -68,7 +93,7 @@ class Weights(Inputs):
     def _last(self, model: CausalTransformer) -> dict[str, int]:
         output = model.output
         if output.bias is None:
-            return {"outputs": 0, "output": 0, "output_turned": 0, "next_output": 0, "output_bias": 0, "next_bias": 0}
+            return dict.fromkeys(("outputs", "output", "output_turned", "next_output", "output_bias", "next_bias"), 0)
         outputs, single = output.bias.shape[-1], isinstance(output, nn.Linear)
         weight = turned(output.weight, self.turned) if single else output.weight.detach()
         inner = weight if single else weight[0]
