@@ -13,7 +13,7 @@ from benchmarks.report import FOLDER, write
 
 ALL = (
     *("start", "preview", "budget", "deadline", "attention", "wavenet", "wavenet_training"),
-    *("decode", "vqvae", "scaling", "footprint", "throughput"),
+    *("decode", "pixels", "requests", "vqvae", "scaling", "footprint", "throughput"),
 )
 ELSEWHERE = ("candidates", "gpu")  # have to be asked for
 

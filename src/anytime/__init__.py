@@ -16,9 +16,10 @@ from anytime.errors import AnytimeError
 if TYPE_CHECKING:
     from anytime.models.directory import load
     from anytime.models.model import Model
+    from anytime.models.requests import Request
 
 __version__ = "0.1.0"
-__all__ = ["AnytimeError", "Model", "__version__", "load"]
+__all__ = ["AnytimeError", "Model", "Request", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -31,4 +32,8 @@ def __getattr__(name: str) -> Any:
         from anytime.models.model import Model
 
         return Model
+    if name == "Request":
+        from anytime.models.requests import Request
+
+        return Request
     raise AttributeError(f"module 'anytime' has no attribute {name!r}")

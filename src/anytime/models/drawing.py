@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch import Tensor
 from anytime.models.config import ModelConfig
 from anytime.models.given import check_batch_size
 from anytime.models.parts import OfSeries, Prior, Tokenizer, head_of
-from anytime.models.samples import Batch, Samples, joined
+from anytime.models.samples import Batch, Samples, joined, together
 from anytime.networks.engine import fast
 from anytime.networks.sequence import SequenceModel
 from anytime.pictures.sheet import channels_last
@@ -88,48 +88,70 @@ class Drawing:
         progress: Progress | None = None,
     ) -> Samples:
         """Draws one batch: runs the loop, then decodes."""
-        clock, decoding = self._clock(batch), self._decoding(batch, hurried=limit is not None)
+        [(_, samples)] = self.draw_together([batch], limit, stop, progress)
+        return samples
+
+    def draw_together(
+        self,
+        batches: Sequence[Batch],
+        limit: Deadline | None = None,
+        stop: Stop | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[tuple[int, Samples]]:
+        """Runs the loop once for several batches of the same filters, and yields each, with its place, as soon as it is complete.
+
+        Those that a limit or a stop cuts short are yielded at the end.
+        """
+        lengths, ends = together([batch.lengths for batch in batches]), [int(batch.lengths.max()) for batch in batches]
+        clock, decoding = self._clock(lengths, batches[0]), self._decoding(batches, hurried=limit is not None)
+        rows, waiting = decoding.tokens.split([len(batch.indices) for batch in batches]), [*range(len(batches))]
         step_ms = [0.0] * decoding.position
         with nullcontext() if limit is None else uncollected():
-            for seconds in run(decoding, batch.lengths, clock.step, limit, stop):
+            for seconds in run(decoding, lengths, clock.step, limit, stop):
                 step_ms.append(1000 * seconds)
                 if progress is not None:
                     progress(decoding.position)
                 if limit is not None and not clock.decode.count:
-                    self._finished(decoding, batch.lengths, clock)  # tells what the last decode will cost
-            codes, reached, data, decode_ms = self._finished(decoding, batch.lengths, clock)
-        return Samples(
-            codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters, step_ms, decode_ms, batch.stream
-        )
+                    self._finished(rows[0], batches[0], step_ms)  # tells what the last decode will cost
+                for place in [place for place in waiting if ends[place] <= decoding.position]:
+                    waiting.remove(place)
+                    yield place, self._finished(rows[place], batches[place], step_ms)
+            for place in waiting:
+                yield place, self._finished(rows[place], batches[place], step_ms)
 
-    def _finished(self, decoding: Decoding, wanted: Tensor, clock: Clock) -> tuple[Tensor, Tensor, NDArray[Any], float]:
-        """What there is after the last step: codes, how many of each row, what they stand for, and the milliseconds it took."""
+    def _finished(self, tokens: Tensor, batch: Batch, step_ms: list[float]) -> Samples:
+        """A batch after the steps that took `step_ms`, decoded."""
         started = time.perf_counter()
-        reached = wanted.clamp(max=decoding.position)
-        codes = finish(decoding.tokens, reached).cpu().clone()
+        reached = batch.lengths.clamp(max=len(step_ms))
+        codes = finish(tokens, reached).cpu().clone()
         data = self.decode(codes)
         seconds = time.perf_counter() - started
-        clock.decode.observe(seconds)
-        return codes, reached, data, 1000 * seconds
+        self._clock(batch.lengths, batch).decode.observe(seconds)
+        return Samples(
+            *(codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters),
+            *(step_ms.copy(), 1000 * seconds, batch.stream),
+        )
 
-    def _decoding(self, batch: Batch, hurried: bool = False) -> Decoding:
-        device, copies, given = self.device, _copies(batch), (batch.labels, batch.prefix, batch.local)
-        uniform = uniforms(batch.seed, batch.indices, self.num_codes, batch.stream).to(device)
-        labels, prefix, local = (None if rows is None else (rows[::copies] if copies > 1 else rows).to(device) for rows in given)
-        recorded = int(batch.lengths.max()) if records(device) and not hurried else 0
-        return Decoding(self.drawn_by, self.head, uniform, labels, batch.filters, prefix, copies, local, recorded)
+    def _decoding(self, batches: Sequence[Batch], hurried: bool = False) -> Decoding:
+        """All rows of batches that agree in their filters, in whether they have labels, and in how long their prefixes are."""
+        device, drawn = self.device, [uniforms(batch.seed, batch.indices, self.num_codes, batch.stream) for batch in batches]
+        told = [together(parts) for parts in zip(*((batch.labels, batch.prefix, batch.local) for batch in batches), strict=True)]
+        copies = _copies(told) if told[1] is not None else 1
+        labels, prefix, local = (None if rows is None else (rows[::copies] if copies > 1 else rows).to(device) for rows in told)
+        recorded = max(int(batch.lengths.max()) for batch in batches) if records(device) and not hurried else 0
+        uniform, filters = together(drawn).to(device), batches[0].filters
+        return Decoding(self.drawn_by, self.head, uniform, labels, filters, prefix, copies, local, recorded)
 
     def _deadline(self, milliseconds: float | None, started: float, batch: Batch) -> Deadline | None:
-        return None if milliseconds is None else Deadline(milliseconds, self._clock(batch), started)
+        return None if milliseconds is None else Deadline(milliseconds, self._clock(batch.lengths, batch), started)
 
-    def _clock(self, batch: Batch) -> Clock:
-        return self._clocks[len(batch.indices), batch.filters.guided]
+    def _clock(self, rows: Tensor, batch: Batch) -> Clock:
+        """What was learnt from draws of as many rows in the way of a batch."""
+        return self._clocks[len(rows), batch.filters.guided]
 
 
-def _copies(batch: Batch) -> int:
+def _copies(told: Sequence[Tensor | None]) -> int:
     """How many consecutive rows each time share all that they are told, so that their prefix needs to be fed only once."""
-    if batch.prefix is None:
-        return 1
-    told = [rows for rows in (batch.prefix, batch.labels, batch.local) if rows is not None]
-    changes = [(rows[1:] != rows[:-1]).reshape(len(rows) - 1, rows[0].numel()).any(1) for rows in told]
-    return math.gcd(len(batch.prefix), *(1 + torch.stack(changes).any(0).nonzero()[:, 0]).tolist())
+    given = [rows for rows in told if rows is not None]
+    changes = [(rows[1:] != rows[:-1]).reshape(len(rows) - 1, rows[0].numel()).any(1) for rows in given]
+    return math.gcd(len(given[0]), *(1 + torch.stack(changes).any(0).nonzero()[:, 0]).tolist())

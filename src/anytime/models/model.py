@@ -4,6 +4,7 @@ model = anytime.load("mnist-ordered")
 model.sample(64, budget=0.25)         a quarter of the codes
 model.sample(64, deadline=50)         what can be done in 50 ms
 model.stream(8)                       every prefix, as it comes
+model.answer([Request(4), ...])       what several callers ask for, in shared batches
 model.resume(samples, budget=1.0)     more codes for what was stopped early
 model.complete(codes[:, :4])          each row goes on from codes of its own
 model.vary(codes, keep=4, n=8)        one image's first codes, the rest drawn n times
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ from anytime.models.given import (
     labels_of,
     local_of,
 )
+from anytime.models.requests import Request, shared
 from anytime.models.samples import Batch, Partial, Samples, joined, reordered
 from anytime.sampling.budget import Budget, Stop, lengths, one_length
 from anytime.sampling.decode import run
@@ -153,10 +155,41 @@ class Model(Drawing):
         return self._stream(self._batch(indices, length, seed, labels, filters, local=local), marks)
 
     def _stream(self, batch: Batch, marks: set[int]) -> Iterator[Partial]:
-        decoding = self._decoding(batch)
-        for _ in run(decoding, batch.lengths, self._clock(batch).step):
+        decoding = self._decoding([batch])
+        for _ in run(decoding, batch.lengths, self._clock(batch.lengths, batch).step):
             if decoding.position in marks:
                 yield Partial(decoding.position, decoding.tokens[:, : decoding.position].cpu().clone(), self.decode)
+
+    def answer(self, requests: Sequence[Request], batch_size: int = BATCH) -> Iterator[tuple[int, Samples]]:
+        """Draws what several callers ask for in shared batches, and yields each answer as soon as it is complete.
+
+        Each answer is what `sample` would give to that request alone: a step for many rows costs little more than one for a few,
+        and whoever asked for few codes does not wait for those who asked for all.
+
+        Args:
+            requests: see `Request`. Those whose ways of sampling differ cannot share a batch, and take turns.
+            batch_size: samples drawn together; a request for more is drawn by itself.
+
+        Yields:
+            Which of the requests it was, and its samples.
+
+        Raises:
+            AnytimeError: something is out of range in one of them; before anything is drawn.
+        """
+        check_batch_size(batch_size)
+        batches = [
+            self._batch(indices_of(each.n, each.first_index), each.budget, each.seed, each.labels, each.filters, local=each.local)
+            for each in requests
+        ]
+        return self._answers(batches, batch_size)
+
+    def _answers(self, batches: Sequence[Batch], batch_size: int) -> Iterator[tuple[int, Samples]]:
+        for places in shared(batches, batch_size):
+            if len(places) == 1:
+                yield places[0], self.draw_all(batches[places[0]], batch_size)
+                continue
+            for place, samples in self.draw_together([batches[place] for place in places]):
+                yield places[place], samples
 
     def resume(
         self,
@@ -268,7 +301,7 @@ class Model(Drawing):
         budget: Budget,
         seed: int,
         labels: Labels,
-        filters: dict[str, Any],
+        filters: Mapping[str, Any],
         prefix: Tensor | None = None,
         stream: int = 0,
         local: Local = None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -112,6 +112,16 @@ class Partial:
     def decode(self) -> NDArray[Any]:
         """The samples as they are by now, as in `Samples.data`."""
         return self.decoder(self.codes)
+
+
+@overload
+def together(parts: Sequence[Tensor]) -> Tensor: ...
+@overload
+def together(parts: Sequence[Tensor | None]) -> Tensor | None: ...
+def together(parts: Sequence[Tensor | None]) -> Tensor | None:
+    """Rows of several batches one after another; None where there are none."""
+    rows = [part for part in parts if part is not None]
+    return (rows[0] if len(rows) == 1 else torch.cat(rows)) if rows else None
 
 
 def joined(parts: list[Samples]) -> Samples:

@@ -1,8 +1,8 @@
 """Matrix products inside compiled loops: by the BLAS that torch brings along, called without Python in between.
 
 Torch's own library multiplies (MKL in the wheels for x86), so that a compiled step is as fast as torch's products and has nothing
-else around them. Where torch exports none, it is the BLAS of scipy, which numba calls by itself. One row or two are no matrix:
-the weights are streamed once and nothing else counts, which a plain loop does as fast as memory allows.
+else around them. Where torch exports none, it is the BLAS of scipy, which numba calls by itself. A few rows are no matrix: the
+weights are streamed once and nothing else counts, which a plain loop does as fast as memory allows.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -22,7 +23,9 @@ from anytime.compiled import Array, compiled
 from anytime.networks.engine.memory import block, vector
 from anytime.networks.kernels import F
 
-FEW = 2  # rows that the loop multiplies
+# Rows that the loop multiplies. MKL has kernels for narrow matrices where there is AVX-512; without it 3 to 8 rows take it 1.2 to
+# 2 times as long as the loop. Numba keeps what it compiled for each processor apart, so this is a constant to it.
+FEW = 2 if get_host_cpu_features().get("avx512f") else 8
 ALONE = 262_144  # multiplications in one call up to which OpenBLAS takes one thread; more would wait for each other, spinning
 
 
