@@ -1,8 +1,9 @@
 """Other ways to make a step of the decode loop fast on a CPU, beside the one that was kept.
 
-The step in fixed shapes (`engine/static.py`) compiled by torch's inductor, its weights frozen into the code; linear maps with
-int8 weights, quantised as torch does it on the way; and the engine's programs. Only the network is timed, not the draw. In turn,
-medians of a step in the middle of a sample, one thread. `python -m benchmarks candidates`.
+The step in fixed shapes (`engine/static.py`) compiled by torch's inductor, its weights frozen into the code; the step as a graph
+of ONNX Runtime with its inputs and outputs bound (`onnx_step.py`); linear maps with int8 weights, quantised as torch does it on
+the way; and the engine's programs. Only the network is timed, not the draw. In turn, medians of a step in the middle of a sample,
+one thread. `pip install onnxruntime onnxscript`, then `python -m benchmarks candidates`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from anytime.networks.sequence import SequenceModel
 from anytime.networks.transformer import CausalTransformer
 from benchmarks.decode import LARGE, SMALL
 from benchmarks.floor import Shape, floor
-from benchmarks.turns import in_turn
+from benchmarks.onnx_step import onnx_step
+from benchmarks.turns import in_turn, timed
 
 CASES, REPEATS, STEPS = ((SMALL, 1), (SMALL, 16), (SMALL, 64), (LARGE, 1)), 15, 8
 QUICK = {"CASES": ((SMALL, 1),), "REPEATS": 5}
@@ -48,6 +50,10 @@ def case(shape: Shape, batch: int) -> list[dict[str, Any]]:
         "fixed shapes, inductor": stepping(Engine(made(shape), "static"), shape, batch, inductor),
         "plain form, int8 weights": stepping(int8(made(shape)), shape, batch),
     }
+    try:
+        jobs["ONNX Runtime, bound"] = bound(made(shape), shape, batch)
+    except ImportError as error:
+        print(f"ONNX Runtime is left out: {error}")
     seconds = in_turn(jobs, REPEATS, warm=2)
     return [
         {
@@ -94,6 +100,20 @@ def stepping(
         return time.perf_counter() - started
 
     return job
+
+
+def bound(model: CausalTransformer, shape: Shape, batch: int) -> Callable[[], float]:
+    """The step in the middle of a sample by ONNX Runtime, as often as the others take steps.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    tokens, state = torch.zeros(batch, dtype=torch.int64), model.init_state(batch)
+    for position in range(shape.tokens // 2):
+        model.step(tokens if position else None, state)
+    step = onnx_step(model, state, tokens)
+    torch.testing.assert_close(step(), model.step(tokens, state), rtol=1e-4, atol=1e-4)
+    return timed(lambda: [step() for _ in range(STEPS)])
 
 
 def inductor(state: EngineState) -> None:

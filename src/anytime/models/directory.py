@@ -16,7 +16,6 @@ from anytime.errors import AnytimeError
 from anytime.files import read_tensors, read_yaml, replacing, write_tensors, write_yaml
 from anytime.models.bundled import BUNDLED, bundled_models
 from anytime.models.config import FORMAT, ModelConfig, build
-from anytime.networks.engine.layout import lay_out
 from anytime.tokenizers.series import SeriesTokenizerConfig
 from anytime.tokenizers.sound import OrderedSoundConfig
 
@@ -65,7 +64,6 @@ def load(name: str | Path, device: str = "cpu") -> Model:
     for part, module in {"tokenizer": tokenizer, "prior": prior}.items():
         load_weights(module, folder / f"{part}.safetensors")
         module.to(device).eval().requires_grad_(False)
-    lay_out(prior)
     return Model(config, tokenizer, prior)
 
 

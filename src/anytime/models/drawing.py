@@ -22,6 +22,7 @@ from anytime.models.given import check_batch_size
 from anytime.models.parts import OfSeries, Prior, Tokenizer, head_of
 from anytime.models.samples import Batch, Samples, joined, together
 from anytime.networks.engine import fast
+from anytime.networks.engine.layout import lay_out
 from anytime.networks.sequence import SequenceModel
 from anytime.pictures.sheet import channels_last
 from anytime.sampling.budget import Clock, Deadline, Stop, uncollected
@@ -46,6 +47,7 @@ class Drawing:
     """
 
     def __init__(self, config: ModelConfig, tokenizer: Tokenizer, prior: Prior) -> None:
+        lay_out(prior)
         self.config, self.tokenizer, self.prior = config, tokenizer, prior
         self.head = head_of(config, tokenizer)
         self.drawn_by: SequenceModel[Any] = fast(prior)
