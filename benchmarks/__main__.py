@@ -15,14 +15,14 @@ ALL = (
     *("start", "preview", "budget", "deadline", "attention", "wavenet", "wavenet_training"),
     *("decode", "pixels", "requests", "vqvae", "scaling", "footprint", "throughput"),
 )
-ELSEWHERE = ("candidates", "gpu")  # have to be asked for
+ELSEWHERE = ("candidates", "gpu", "gpu_attention")  # have to be asked for
 
 
 def main() -> None:
     """Runs each benchmark, prints its rows and writes its JSON and its plot."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"any of: {', '.join(ALL + ELSEWHERE)} (default: all but the last two)"
+        "names", nargs="*", metavar="NAME", help=f"any of: {', '.join(ALL + ELSEWHERE)} (default: all but the last three)"
     )
     parser.add_argument("--model", default="mnist-ordered", help="model to measure (default: mnist-ordered)")
     parser.add_argument("--quick", action="store_true", help="small sizes and few repeats, for a first look")
