@@ -34,7 +34,7 @@ def train(folder: Path, processes: int, accumulate: int = 1) -> None:
     objective = PriorObjective(Model(config, tokenizer, prior), CodeSet(codes[:8], codes[:8, 0] % 3))
     seen: list[torch.Tensor] = []
     objective.register_forward_pre_hook(
-        lambda module, _: seen.append(torch.nn.utils.parameters_to_vector(module.parameters()).detach().clone())
+        lambda module, _: seen.append(torch.cat([each.detach().flatten() for each in module.parameters()]))
     )
     stage = replace(STAGE, accumulate=accumulate)
     Trainer(fabric, folder, seed=1).fit("prior", objective, CodeSet(codes, codes[:, 0] % 3), stage)

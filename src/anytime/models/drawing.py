@@ -105,7 +105,7 @@ class Drawing:
         Those that a limit or a stop cuts short are yielded at the end.
         """
         lengths, ends = together([batch.lengths for batch in batches]), [int(batch.lengths.max()) for batch in batches]
-        clock, decoding = self._clock(lengths, batches[0]), self._decoding(batches, hurried=limit is not None)
+        clock, decoding = self._clock(batches[0], len(lengths)), self._decoding(batches, hurried=limit is not None)
         rows, waiting = decoding.tokens.split([len(batch.indices) for batch in batches]), [*range(len(batches))]
         step_ms = [0.0] * decoding.position
         with nullcontext() if limit is None else uncollected():
@@ -128,7 +128,7 @@ class Drawing:
         codes = finish(tokens, reached).cpu().clone()
         data = self.decode(codes)
         seconds = time.perf_counter() - started
-        self._clock(batch.lengths, batch).decode.observe(seconds)
+        self._clock(batch).decode.observe(seconds)
         return Samples(
             *(codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters),
             *(step_ms.copy(), 1000 * seconds, batch.stream),
@@ -145,11 +145,11 @@ class Drawing:
         return Decoding(self.drawn_by, self.head, uniform, labels, filters, prefix, copies, local, recorded)
 
     def _deadline(self, milliseconds: float | None, started: float, batch: Batch) -> Deadline | None:
-        return None if milliseconds is None else Deadline(milliseconds, self._clock(batch.lengths, batch), started)
+        return None if milliseconds is None else Deadline(milliseconds, self._clock(batch), started)
 
-    def _clock(self, rows: Tensor, batch: Batch) -> Clock:
-        """What was learnt from draws of as many rows in the way of a batch."""
-        return self._clocks[len(rows), batch.filters.guided]
+    def _clock(self, batch: Batch, rows: int | None = None) -> Clock:
+        """What was learnt from draws of as many rows in the way of a batch; of those that it has, if nobody says how many."""
+        return self._clocks[len(batch.indices) if rows is None else rows, batch.filters.guided]
 
 
 def _copies(told: Sequence[Tensor | None]) -> int:

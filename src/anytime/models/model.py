@@ -156,7 +156,7 @@ class Model(Drawing):
 
     def _stream(self, batch: Batch, marks: set[int]) -> Iterator[Partial]:
         decoding = self._decoding([batch])
-        for _ in run(decoding, batch.lengths, self._clock(batch.lengths, batch).step):
+        for _ in run(decoding, batch.lengths, self._clock(batch).step):
             if decoding.position in marks:
                 yield Partial(decoding.position, decoding.tokens[:, : decoding.position].cpu().clone(), self.decode)
 
