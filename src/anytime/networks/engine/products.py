@@ -23,9 +23,9 @@ from anytime.compiled import Array, compiled
 from anytime.networks.engine.memory import block, vector
 from anytime.networks.kernels import F
 
-# Rows that the loop multiplies. MKL has kernels for narrow matrices where there is AVX-512; without it 3 to 8 rows take it 1.2 to
-# 2 times as long as the loop. Numba keeps what it compiled for each processor apart, so this is a constant to it.
-FEW = 2 if get_host_cpu_features().get("avx512f") else 8
+# Rows that the loops multiply. MKL has kernels for narrow matrices where there is AVX-512; without it, up to 16 rows take it 1.3 to
+# 3 times as long as a loop, and 32 as long. Numba keeps what it compiled for each processor apart: to it this is a constant.
+FEW = 2 if get_host_cpu_features().get("avx512f") else 24
 ALONE = 262_144  # multiplications in one call up to which OpenBLAS takes one thread; more would wait for each other, spinning
 
 
@@ -115,29 +115,38 @@ def accumulate(sgemm: int, x: Array, weight: Array, y: Array) -> None:
 
 @compiled
 def streamed(x: Array, weight: Array, y: Array) -> None:
-    """y = x W^T for a few rows: four rows of W (N, K) at a time, past the end the last one again."""
+    """y = x W^T for a few rows: W (N, K) is read in four places at once, past the end the last row again.
+
+    A processor reads ahead of each place that is read in order: from four of them, far apart, comes twice as much as from one, or
+    from four rows that lie side by side.
+    """
     outputs, inputs = weight.shape
-    for n in range(0, outputs, 4):
-        n1, n2, n3 = min(n + 1, outputs - 1), min(n + 2, outputs - 1), min(n + 3, outputs - 1)
+    part = -(-outputs // 4)
+    for n in range(part):
+        n1, n2, n3 = min(n + part, outputs - 1), min(n + 2 * part, outputs - 1), min(n + 3 * part, outputs - 1)
+        w0, w1, w2, w3 = weight[n], weight[n1], weight[n2], weight[n3]
         for r in range(len(x)):
             a, b, c, d = F(0), F(0), F(0), F(0)
+            row = x[r]
             for i in range(inputs):
-                a += x[r, i] * weight[n, i]
-                b += x[r, i] * weight[n1, i]
-                c += x[r, i] * weight[n2, i]
-                d += x[r, i] * weight[n3, i]
+                a += row[i] * w0[i]
+                b += row[i] * w1[i]
+                c += row[i] * w2[i]
+                d += row[i] * w3[i]
             y[r, n], y[r, n1], y[r, n2], y[r, n3] = a, b, c, d
 
 
 @compiled
 def streamed_turned(x: Array, weight: Array, y: Array) -> None:
-    """y += x W for a few rows: four rows of W (K, N) at a time, past the end the last one again, with weight 0."""
+    """y += x W for a few rows: W (K, N) is read in four places at once, past the end the last row again, with weight 0."""
     inputs, outputs = weight.shape
-    for k in range(0, inputs, 4):
-        k1, k2, k3 = min(k + 1, inputs - 1), min(k + 2, inputs - 1), min(k + 3, inputs - 1)
+    part = -(-inputs // 4)
+    for k in range(part):
+        k1, k2, k3 = min(k + part, inputs - 1), min(k + 2 * part, inputs - 1), min(k + 3 * part, inputs - 1)
         w0, w1, w2, w3 = weight[k], weight[k1], weight[k2], weight[k3]
+        second, third, fourth = F(k + part < inputs), F(k + 2 * part < inputs), F(k + 3 * part < inputs)
         for r in range(len(x)):
-            a, b, c, d = x[r, k], x[r, k1] * F(k + 1 < inputs), x[r, k2] * F(k + 2 < inputs), x[r, k3] * F(k + 3 < inputs)
+            a, b, c, d = x[r, k], x[r, k1] * second, x[r, k2] * third, x[r, k3] * fourth
             sums = y[r]
             for n in range(outputs):
                 sums[n] += (a * w0[n] + b * w1[n]) + (c * w2[n] + d * w3[n])
