@@ -15,6 +15,7 @@ from torch.profiler import ProfilerActivity, profile
 from anytime.heads.categorical import Categorical
 from anytime.heads.logistic import LogisticMixture
 from anytime.networks.attention import ATTENTIONS
+from anytime.networks.attention.features import relu_plus
 from anytime.networks.attention.linear import LinearAttention
 from anytime.networks.attention.projection import HeadProjection
 from anytime.networks.attention.softmax import KeyValueCache
@@ -435,6 +436,34 @@ def python_calls(work: Callable[[], None]) -> int:
     finally:
         sys.setprofile(None)
     return calls
+
+
+@each_transformer
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_gradients_go_through_a_prefix_and_the_steps_after_it(make, wrapped):
+    model = make().requires_grad_(True)
+    drawn_by = Engine(model) if wrapped else model
+    tokens, labels = some_tokens(model, 2)
+    state = drawn_by.init_state(2, labels)
+    found = drawn_by.prefill(tokens[:, :2], state)
+    expected = model(tokens, labels)[:, 2]
+    weight = model.token_embedding.weight
+    gradients = [torch.autograd.grad(each.square().sum(), weight)[0] for each in (found, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-3 * float(gradients[1].abs().max()))
+
+
+@needs_numba
+def test_a_feature_map_that_was_changed_between_two_draws_is_the_one_that_is_used():
+    model = tiny_prior(attention="linear")
+    tokens, labels = some_tokens(model, 3)
+    engine = Engine(model, "compiled")
+    with torch.inference_mode():
+        before = steps(engine, tokens, engine.init_state(3, labels))
+        for block in model.blocks:
+            block.attention.features = relu_plus
+        after = steps(engine, tokens, engine.init_state(3, labels))
+        assert (after - before).abs().max() > 1e-2
+        assert_close(after, model(tokens, labels))
 
 
 # What a step of four layers took when this was written, with a tenth to spare for other versions of torch.

@@ -73,6 +73,14 @@ def test_all_that_can_share_a_step_do(monkeypatch):
     assert steps == [5] * CODES + [1] * CODES
 
 
+def test_those_that_end_together_are_decoded_together(monkeypatch):
+    model = tiny_model()
+    decoded, decode = [], model.tokenizer.decode
+    monkeypatch.setattr(model.tokenizer, "decode", lambda codes: decoded.append(len(codes)) or decode(codes))
+    list(model.answer([Request(1), Request(2, budget=2), Request(3), Request(1, budget=[2])]))
+    assert decoded == [3, 4]
+
+
 def test_rows_that_are_answered_leave_the_batch(monkeypatch):
     model = tiny_model()
     steps = steps_of(model, monkeypatch)
@@ -83,7 +91,8 @@ def test_rows_that_are_answered_leave_the_batch(monkeypatch):
 def test_nothing_is_drawn_if_one_of_them_cannot_be(monkeypatch):
     model = tiny_model()
     steps = steps_of(model, monkeypatch)
-    for wrong in (Request(0), Request(1, budget=99), Request(1, labels=5), Request(1, filters={"heat": 1})):
+    keys = Request(1, seed=-1, labels=0), Request(1, first_index=-5, labels=0)
+    for wrong in (Request(0), Request(1, budget=99), Request(1, labels=5), Request(1, filters={"heat": 1}), *keys):
         with pytest.raises(AnytimeError):
             model.answer([Request(1), wrong])
     with pytest.raises(AnytimeError, match="at a time"):

@@ -9,6 +9,8 @@ from torch import Tensor
 from anytime.networks import residual
 from anytime.networks.residual import ResidualDecoder
 from anytime.tokenizers.image_maps import channels_last
+from anytime.tokenizers.ordered import OrderedVQ
+from tiny import tiny_tokenizer
 
 pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
 
@@ -138,3 +140,20 @@ def test_where_torch_shows_no_library_scipys_multiplies(monkeypatch: pytest.Monk
     maps, lengths = given(decoder, 2)
     expected = layer_by_layer(decoder, maps, lengths)
     torch.testing.assert_close(decoder(maps, lengths), expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+
+
+@torch.no_grad()
+def test_hooks_and_subclasses_are_asked_for_their_images() -> None:
+    tokenizer, codes = tiny_tokenizer(), torch.zeros(2, 3, dtype=torch.int64)
+    plain, seen = tokenizer.decode(codes), []
+    hook = tokenizer.decoder.register_forward_hook(lambda *_: seen.append(True))
+    torch.testing.assert_close(tokenizer.decode(codes), plain)
+    assert seen
+    hook.remove()
+
+    class Negative(OrderedVQ):
+        def render(self, vectors: Tensor, kept: Tensor) -> Tensor:
+            return 1 - super().render(vectors, kept)
+
+    tokenizer.__class__ = Negative
+    torch.testing.assert_close(tokenizer.decode(codes), 1 - plain)

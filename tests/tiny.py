@@ -13,6 +13,7 @@ from anytime.models.config import ModelConfig
 from anytime.models.model import Model
 from anytime.networks.config import TransformerConfig
 from anytime.networks.connection import RULES
+from anytime.networks.engine.layout import lay_out
 from anytime.networks.sequence import SequenceModel
 from anytime.networks.transformer import CausalTransformer
 from anytime.networks.wavenet import WaveNet, WaveNetConfig
@@ -62,7 +63,9 @@ def tiny_prior(
     config = TransformerConfig(**({"layers": 2, "width": 16, "heads": 2} | fields))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return randomised(CausalTransformer(config, vocabulary, length, classes, outputs, coupled), 0.3, seed)
+        prior = randomised(CausalTransformer(config, vocabulary, length, classes, outputs, coupled), 0.3, seed)
+    lay_out(prior)  # as `make_prior` does
+    return prior
 
 
 def tiny_wavenet(classes: int = CLASSES, length: int = CODES, seed: int = 0, **fields: Any) -> WaveNet:

@@ -22,7 +22,6 @@ from anytime.models.given import check_batch_size
 from anytime.models.parts import OfSeries, Prior, Tokenizer, head_of
 from anytime.models.samples import Batch, Samples, joined, together
 from anytime.networks.engine import fast
-from anytime.networks.engine.layout import lay_out
 from anytime.networks.sequence import SequenceModel
 from anytime.pictures.sheet import channels_last
 from anytime.sampling.budget import Clock, Deadline, Stop, uncollected
@@ -47,7 +46,6 @@ class Drawing:
     """
 
     def __init__(self, config: ModelConfig, tokenizer: Tokenizer, prior: Prior) -> None:
-        lay_out(prior)
         self.config, self.tokenizer, self.prior = config, tokenizer, prior
         self.head = head_of(config, tokenizer)
         self.drawn_by: SequenceModel[Any] = fast(prior)
@@ -71,9 +69,11 @@ class Drawing:
         """
         chunks = codes.split(batch_size) if len(codes) > batch_size else [codes]
         with torch.inference_mode():
-            decoded = [self.tokenizer.decode(chunk.to(self.device)).float().cpu().numpy() for chunk in chunks]
-        together = np.concatenate(decoded) if len(decoded) > 1 else decoded[0]
-        return together if isinstance(self.tokenizer, OfSeries) else channels_last(np.rint(together * 255).astype(np.uint8))
+            decoded = [self.tokenizer.decode(chunk.to(self.device)) for chunk in chunks]
+            if isinstance(self.tokenizer, OfSeries):
+                return np.concatenate([values.float().cpu().numpy() for values in decoded])
+            pixels = [(image * 255).round_().to(torch.uint8).cpu().numpy() for image in decoded]
+        return channels_last(np.concatenate(pixels) if len(pixels) > 1 else pixels[0])
 
     def draw_all(self, batch: Batch, batch_size: int = BATCH, progress: Progress | None = None) -> Samples:
         """Draws what comes after the prefix, so many rows at a time."""
@@ -104,9 +104,10 @@ class Drawing:
 
         Those that a limit or a stop cuts short are yielded at the end.
         """
-        lengths, ends = together([batch.lengths for batch in batches]), [int(batch.lengths.max()) for batch in batches]
+        lengths = together([batch.lengths for batch in batches])
         clock, decoding = self._clock(batches[0], len(lengths)), self._decoding(batches, hurried=limit is not None)
-        rows, waiting = decoding.tokens.split([len(batch.indices) for batch in batches]), [*range(len(batches))]
+        rows, waiting = decoding.tokens.split([len(batch.indices) for batch in batches]), dict(enumerate(batches))
+        ends = [int(batch.lengths.max()) for batch in batches]
         step_ms = [0.0] * decoding.position
         with nullcontext() if limit is None else uncollected():
             for seconds in run(decoding, lengths, clock.step, limit, stop):
@@ -114,25 +115,30 @@ class Drawing:
                 if progress is not None:
                     progress(decoding.position)
                 if limit is not None and not clock.decode.count:
-                    self._finished(rows[0], batches[0], step_ms)  # tells what the last decode will cost
-                for place in [place for place in waiting if ends[place] <= decoding.position]:
-                    waiting.remove(place)
-                    yield place, self._finished(rows[place], batches[place], step_ms)
-            for place in waiting:
-                yield place, self._finished(rows[place], batches[place], step_ms)
+                    self._finished(rows, waiting, step_ms, clock)  # tells what the last decode will cost
+                if ended := {place: waiting.pop(place) for place in [*waiting] if ends[place] <= decoding.position}:
+                    yield from self._finished(rows, ended, step_ms, clock)
+            if waiting:
+                yield from self._finished(rows, waiting, step_ms, clock)
 
-    def _finished(self, tokens: Tensor, batch: Batch, step_ms: list[float]) -> Samples:
-        """A batch after the steps that took `step_ms`, decoded."""
+    def _finished(
+        self, rows: Sequence[Tensor], ended: dict[int, Batch], step_ms: list[float], clock: Clock
+    ) -> Iterator[tuple[int, Samples]]:
+        """Batches after the steps that took `step_ms`, decoded together; `rows` are the tokens of all batches by their place."""
         started = time.perf_counter()
-        reached = batch.lengths.clamp(max=len(step_ms))
-        codes = finish(tokens, reached).cpu().clone()
+        reached = {place: batch.lengths.clamp(max=len(step_ms)) for place, batch in ended.items()}
+        codes = finish(together([rows[place] for place in ended]), together([*reached.values()])).cpu().clone()
         data = self.decode(codes)
         seconds = time.perf_counter() - started
-        self._clock(batch).decode.observe(seconds)
-        return Samples(
-            *(codes, data, reached, batch.seed, batch.indices, batch.labels, batch.filters),
-            *(step_ms.copy(), 1000 * seconds, batch.stream),
-        )
+        if len(ended) == len(rows):
+            clock.decode.observe(seconds)
+        first, samples = 0, []
+        for place, batch in ended.items():
+            mine, longest = slice(first, first + len(batch.indices)), int(reached[place].max())
+            first = mine.stop
+            told = (batch.seed, batch.indices, batch.labels, batch.filters, step_ms.copy(), 1000 * seconds, batch.stream)
+            samples.append((place, Samples(codes[mine, :longest], data[mine], reached[place], *told)))
+        return iter(samples)
 
     def _decoding(self, batches: Sequence[Batch], hurried: bool = False) -> Decoding:
         """All rows of batches that agree in their filters, in whether they have labels, and in how long their prefixes are."""

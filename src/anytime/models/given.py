@@ -45,7 +45,7 @@ def labels_of(config: ModelConfig, given: Labels, seed: int, indices: Sequence[i
         return None
     if given is None:
         return draw_labels(seed, indices, classes)
-    labels = torch.as_tensor(given, dtype=torch.int64)
+    labels = torch.as_tensor(given, dtype=torch.int64).cpu()
     labels = labels.expand(len(indices)) if labels.ndim == 0 else labels
     if labels.shape != (len(indices),) or bool((labels < -1).any()) or bool((labels >= classes).any()):
         raise AnytimeError(

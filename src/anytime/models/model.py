@@ -38,7 +38,7 @@ from anytime.models.samples import Batch, Partial, Samples, joined, reordered
 from anytime.sampling.budget import Budget, Stop, lengths, one_length
 from anytime.sampling.decode import run
 from anytime.sampling.recompute import Recomputed
-from anytime.sampling.seeds import COMPLETIONS, VARIATIONS
+from anytime.sampling.seeds import COMPLETIONS, VARIATIONS, check_keys
 
 
 class Model(Drawing):
@@ -307,6 +307,7 @@ class Model(Drawing):
         local: Local = None,
     ) -> Batch:
         """What a caller asked for, checked."""
+        check_keys(int(seed), indices)
         wanted = lengths(budget, self.num_codes, len(indices))
         if prefix is not None:
             check_prefix(prefix, wanted, self.num_codes, self.tokenizer.codebook_size)

@@ -7,6 +7,7 @@ from anytime.heads import Head, make_head
 from anytime.heads.categorical import Categorical
 from anytime.models.config import ModelConfig
 from anytime.networks.config import TransformerConfig
+from anytime.networks.engine.layout import lay_out
 from anytime.networks.transformer import CausalTransformer
 from anytime.networks.wavenet import WaveNet, WaveNetConfig
 from anytime.tokenizers.finite_scalar import FiniteScalar, FiniteScalarConfig
@@ -66,6 +67,7 @@ def make_prior(config: ModelConfig, tokenizer: Tokenizer) -> Prior:
     else:
         prior = _transformer(config, config.prior, tokenizer, head)
     head.initialise(prior.output)
+    lay_out(prior)
     return prior
 
 

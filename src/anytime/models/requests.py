@@ -12,7 +12,7 @@ from anytime.sampling.budget import Budget
 from anytime.sampling.filters import Filters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Request:
     """What one caller asks for, as the arguments of `Model.sample`.
 

@@ -37,15 +37,24 @@ def numbers(seed: int, indices: Sequence[int], count: int, stream: int = 0) -> N
     Raises:
         AnytimeError: the seed or an index is out of range.
     """
+    check_keys(seed, indices)
+    rows = np.empty((len(indices), count))
+    for row, index in zip(rows, indices, strict=True):
+        _COUNTERS.fill(row, seed, index + (stream << 48))
+    return rows
+
+
+def check_keys(seed: int, indices: Sequence[int]) -> None:
+    """Looks whether there are random numbers of these samples.
+
+    Raises:
+        AnytimeError: the seed or an index is out of range.
+    """
     if not 0 <= seed < 2**63:
         raise AnytimeError(f"seed {seed} should lie in 0..2^63 - 1")
     for index in indices:
         if not 0 <= index < 2**48:
             raise AnytimeError(f"sample index {index} should lie in 0..2^48 - 1")
-    rows = np.empty((len(indices), count))
-    for row, index in zip(rows, indices, strict=True):
-        _COUNTERS.fill(row, seed, index + (stream << 48))
-    return rows
 
 
 def draw_labels(seed: int, indices: Sequence[int], classes: int) -> Tensor:

@@ -106,12 +106,17 @@ class OrderedVQ(NestedVQ):
 
     def _drawn(self, codes: Tensor) -> Tensor | None:
         """Images that are not clamped yet; None where loops do not draw them, or what is given are no codes."""
-        by_channel = self.config.quantization == "channel" and self.mask is None
+        by_channel = self.config.quantization == "channel" and self.mask is None and not self._changed()
         if not by_channel or not isinstance(self.decoder, ResidualDecoder) or not loops_draw(self.codebook.vectors, len(codes)):
             return None
         from anytime.networks.residual_compiled import drawn_from_codes  # it takes half a second to import
 
         return drawn_from_codes(self.decoder, self.codebook.vectors, codes, self.map)
+
+    def _changed(self) -> bool:
+        """Whether somebody wants another way from codes to images: by a subclass, a codebook of its own, or hooks."""
+        hooks = self.decoder._forward_hooks or self.decoder._forward_pre_hooks
+        return bool(hooks) or type(self).render is not OrderedVQ.render or type(self.codebook) is not Codebook
 
     def render(self, vectors: Tensor, kept: Tensor) -> Tensor:
         """Decodes vectors (B, N, D), zeros where `kept` (B, N) is false, to images (B, C, H, W)."""

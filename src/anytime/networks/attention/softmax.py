@@ -27,8 +27,10 @@ class KeyValueCache:
 
 
 def caches(like: Tensor, layers: int, shape: tuple[int, int, int, int]) -> list[KeyValueCache]:
-    """Caches (B, length, heads, D / H) of all layers in one piece of memory, of the device and precision of `like`."""
-    # Empty memory: nothing beyond what was fed is looked at, and zeros would cost as much as some steps.
+    """Caches (B, length, heads, D / H) of all layers in one piece of memory, of the device and precision of `like`.
+
+    Gradients want a piece for each, as `SoftmaxAttention.init_state` has it.
+    """
     keys_and_values = iter(like.new_empty(2 * layers, *shape).transpose(2, 3).unbind())
     return [KeyValueCache(keys, values) for keys, values in zip(keys_and_values, keys_and_values, strict=True)]
 
@@ -53,7 +55,9 @@ class SoftmaxAttention(HeadProjection):
 
     def init_state(self, batch: int, length: int) -> KeyValueCache:
         """A cache for `length` positions, on the device and in the precision of the weights."""
-        return caches(self.output.weight, 1, (batch, length, self.heads, self.head_width))[0]
+        weight, shape = self.output.weight, (batch, length, self.heads, self.head_width)
+        # Empty memory: nothing beyond what was fed is looked at, and zeros would cost as much as some steps.
+        return KeyValueCache(weight.new_empty(shape).transpose(1, 2), weight.new_empty(shape).transpose(1, 2))
 
     def step(self, x: Tensor, cache: KeyValueCache, position: int) -> Tensor:
         """Feeds (B, T, D) at `position` and the T - 1 after it: (B, T, D)."""

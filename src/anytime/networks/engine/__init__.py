@@ -15,6 +15,7 @@ they were trained on, loaded or moved sees that. Buffers belong to a state. What
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal
 
 import torch
@@ -75,10 +76,12 @@ class Engine:
 
     def _memories(self, batch: int) -> list[Memory] | None:
         """Small caches in one piece, for which a first preview waits; for large ones, each by itself, freed memory serves."""
-        config, length = self.model.config, self.model.length
-        if not self.cached or 2 * config.layers * batch * length * config.width > SMALL:
+        attentions = [block.attention for block in self.model.blocks if isinstance(block, Block)]
+        one, length = attentions[0] if attentions else None, self.model.length
+        if not isinstance(one, SoftmaxAttention) or not self.cached or torch.is_grad_enabled():
             return None
-        return [*caches(self.model.output.weight, config.layers, (batch, length, config.heads, config.width // config.heads))]
+        shape = batch, length, one.heads, one.head_width
+        return [*caches(one.output.weight, len(attentions), shape)] if 2 * len(attentions) * prod(shape) <= SMALL else None
 
     def prefill(self, prefix: Tensor, state: EngineState) -> Tensor:
         """Feeds a prefix at once, by the model itself."""

@@ -17,10 +17,10 @@ from anytime.networks.attention.softmax import KeyValueCache, SoftmaxAttention
 from anytime.networks.block import Block
 from anytime.networks.connection import Momentum
 from anytime.networks.engine import layers
-from anytime.networks.engine.plan import CONDITION, FIRST_MEMORY, ROWS, SGEMM, Rates, room
+from anytime.networks.engine.plan import CONDITION, FEATURES, FIRST_MEMORY, HEADS, ROWS, SGEMM, Rates, room
 from anytime.networks.engine.products import sgemm_address
 from anytime.networks.engine.program import Program
-from anytime.networks.engine.weights import Weights
+from anytime.networks.engine.weights import FEATURE_MAPS, Weights
 from anytime.networks.transformer import CausalTransformer, TransformerState
 
 LAYERS: dict[type, Callable[[int], Callable[..., Any]]] = {
@@ -53,6 +53,9 @@ class CompiledProgram(Program):
         self.condition = None if self.condition is None else self.condition.contiguous()
         told = 0 if self.condition is None else self.condition.data_ptr()
         self.numbers[SGEMM], self.numbers[ROWS], self.numbers[CONDITION] = sgemm_address(), state.batch, told
+        # No parts of the network: nobody would notice that they were changed since the weights were found.
+        self.numbers[HEADS] = attention.heads
+        self.numbers[FEATURES] = 0 if isinstance(attention, SoftmaxAttention) else FEATURE_MAPS[attention.features]
         self.previous = NONE
         self.run = LAYERS[type(attention)](attention.head_width)
 

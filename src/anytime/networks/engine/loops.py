@@ -23,12 +23,13 @@ def softmax(width: int, qkv: Array, bias: Array, keys: Array, values: Array, pos
     """One query a row, after its own key and value joined the cache: qkv (R, 3, H, D), cache (R, L, H, D), out (R, H, D).
 
     The bias (3 H D,) is that of the queries, keys and values, which are given without.
-    A row's keys are read from first to last, all heads of a position together, for memory is fast only when it is read in order;
-    meanwhile its values are asked for, and while those are read the keys of the next row. Four positions at a time, so that as
-    many sums are under way at once; past the end the last one stands in, with weight 0.
+    A row's keys are read in four places at once, all heads of a position together: memory is fast only where it is read in order,
+    and a processor reads ahead of each place. Past the end the last position stands in, with weight 0. Meanwhile its values are
+    asked for, and while those are read the keys of the next row.
     """
     rows, _, heads = keys.shape[:3]
-    scores, scale = np.empty((heads, position // 4 * 4 + 4), np.float32), F(1 / math.sqrt(width))
+    part = position // 4 + 1
+    scores, scale = np.empty((heads, 4 * part), np.float32), F(1 / math.sqrt(width))
     for r in range(rows):
         k, v = keys[r], values[r]
         add_one(qkv[r], bias)
@@ -39,10 +40,10 @@ def softmax(width: int, qkv: Array, bias: Array, keys: Array, values: Array, pos
             for i in range(width):
                 query[i] *= scale
                 new_key[i], new_value[i], output[i] = key[i], value[i], F(0)
-        for t in range(0, position + 1, 4):
-            t1, t2, t3 = min(t + 1, position), min(t + 2, position), min(t + 3, position)
+        for t in range(part):
+            t1, t2, t3 = min(t + part, position), min(t + 2 * part, position), min(t + 3 * part, position)
             for h in range(heads):
-                ask_for(soon, (t * heads + 4 * h) * width, 4 * width)
+                ask_for(soon, 4 * (t * heads + h) * width, 4 * width)
                 query, k0, k1, k2, k3 = qkv[r, 0, h], k[t, h], k[t1, h], k[t2, h], k[t3, h]
                 a, b, c, d = F(0), F(0), F(0), F(0)
                 for i in range(width):
@@ -50,14 +51,14 @@ def softmax(width: int, qkv: Array, bias: Array, keys: Array, values: Array, pos
                     b += query[i] * k1[i]
                     c += query[i] * k2[i]
                     d += query[i] * k3[i]
-                scores[h, t], scores[h, t + 1], scores[h, t + 2], scores[h, t + 3] = a, b, c, d
+                scores[h, t], scores[h, t + part], scores[h, t + 2 * part], scores[h, t + 3 * part] = a, b, c, d
         weigh(scores, position)
-        for t in range(0, position + 1, 4):
-            t1, t2, t3 = min(t + 1, position), min(t + 2, position), min(t + 3, position)
+        for t in range(part):
+            t1, t2, t3 = min(t + part, position), min(t + 2 * part, position), min(t + 3 * part, position)
             for h in range(heads):
-                ask_for(later, (t * heads + 4 * h) * width, 4 * width)
+                ask_for(later, 4 * (t * heads + h) * width, 4 * width)
                 output, v0, v1, v2, v3 = out[r, h], v[t, h], v[t1, h], v[t2, h], v[t3, h]
-                a, b, c, d = scores[h, t], scores[h, t + 1], scores[h, t + 2], scores[h, t + 3]
+                a, b, c, d = scores[h, t], scores[h, t + part], scores[h, t + 2 * part], scores[h, t + 3 * part]
                 for i in range(width):
                     output[i] += a * v0[i] + b * v1[i] + c * v2[i] + d * v3[i]
 

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from anytime.compiled import Array, compiled, inlined
+from anytime.compiled import WIDE, Array, compiled, inlined
 
 FLOAT = 4  # bytes of a float32
 LINE = 16  # of them that memory gives at once
@@ -65,6 +65,7 @@ def block(address: int, shape: Any) -> Any:
 
 @inlined
 def ask_for(flat: Array, first: int, count: int) -> None:
-    """Asks for `count` numbers of a flat array; beyond its end nothing happens."""
-    for at in range(first, first + count, LINE):
-        _prefetch(flat, at)
+    """Asks for `count` numbers of a flat array, on processors that are faster for it; beyond its end nothing happens."""
+    if WIDE:  # measured: Xeons with AVX-512 gain a tenth of a step, an EPYC without it loses a third of the attention
+        for at in range(first, first + count, LINE):
+            _prefetch(flat, at)

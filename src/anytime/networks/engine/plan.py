@@ -79,7 +79,7 @@ class Shape(NamedTuple):
 
 
 SHAPE = len(Shape._fields)
-SGEMM, ROWS, CONDITION = (Shape._fields.index(name) for name in ("sgemm", "rows", "condition"))
+SGEMM, ROWS, HEADS, FEATURES, CONDITION = map(Shape._fields.index, ("sgemm", "rows", "heads", "features", "condition"))
 
 
 class Rates(NamedTuple):

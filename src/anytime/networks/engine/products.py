@@ -15,17 +15,16 @@ from typing import Any
 import numpy as np
 import torch
 from llvmlite import ir
-from llvmlite.binding import get_host_cpu_features
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from anytime.compiled import Array, compiled
+from anytime.compiled import WIDE, Array, compiled
 from anytime.networks.engine.memory import block, vector
 from anytime.networks.kernels import F
 
-# Rows that the loops multiply. MKL has kernels for narrow matrices where there is AVX-512; without it, up to 16 rows take it 1.3 to
-# 3 times as long as a loop, and 32 as long. Numba keeps what it compiled for each processor apart: to it this is a constant.
-FEW = 2 if get_host_cpu_features().get("avx512f") else 24
+# Rows that the loops multiply. MKL has kernels for narrow matrices where there is AVX-512; without it, up to 16 rows take it 1.3
+# to 3 times as long as a loop, and 32 as long.
+FEW = 2 if WIDE else 24
 ALONE = 262_144  # multiplications in one call up to which OpenBLAS takes one thread; more would wait for each other, spinning
 
 

@@ -24,7 +24,7 @@ from anytime.networks.lookup import once
 from anytime.networks.transformer import CausalTransformer
 
 ACTIVATIONS: dict[type, int] = {nn.GELU: kernels.GELU, nn.ReLU: kernels.RELU, nn.SiLU: kernels.SILU}
-FEATURES: dict[Any, int] = {elu_plus_one: kernels.ELU, relu_plus: kernels.RELU_PLUS, exponential: kernels.EXP}
+FEATURE_MAPS: dict[Any, int] = {elu_plus_one: kernels.ELU, relu_plus: kernels.RELU_PLUS, exponential: kernels.EXP}
 
 
 class Weights(Inputs):
@@ -61,19 +61,15 @@ class Weights(Inputs):
 
     def _sizes(self, model: CausalTransformer) -> dict[str, int]:
         """The other fields of `Shape`."""
-        config, block = model.config, self.blocks[0]
-        attention, apart = block.attention, config.token_per_position
-        assert isinstance(attention, SoftmaxAttention | LinearAttention | MomentumAttention)
+        config, block, apart = model.config, self.blocks[0], model.config.token_per_position
         return {
-            **{"sgemm": 0, "rows": 0, "condition": 0},  # not known yet
+            **dict.fromkeys(("sgemm", "rows", "condition", "heads", "features"), 0),  # see `CompiledProgram`
             "turned": int(self.turned),
             "width": config.width,
-            "heads": attention.heads,
             "hidden": config.expansion * config.width,
             "length": model.length,
             "before": int(block.before),
             "activation": ACTIVATIONS[type(block.feed_forward[1])],
-            "features": 0 if isinstance(attention, SoftmaxAttention) else FEATURES[attention.features],
             "embeds": int(self.embeds),
             "embedded": self.table.shape[1],
             "kinds": model.vocabulary if apart else len(self.table),
@@ -127,4 +123,4 @@ def compilable(model: CausalTransformer, blocks: list[Block]) -> bool:
     joined = [block.connection for block in blocks]
     simple = all(type(each) is Plain or (type(each) is Momentum and each.maps is None) for each in joined)
     maps = [getattr(block.attention, "features", elu_plus_one) for block in blocks]
-    return model.output.weight.dtype == torch.float32 and simple and all(each in FEATURES for each in maps)
+    return model.output.weight.dtype == torch.float32 and simple and all(each in FEATURE_MAPS for each in maps)
