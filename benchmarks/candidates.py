@@ -71,7 +71,7 @@ def made(shape: Shape) -> CausalTransformer:
     """An untrained transformer."""
     config = TransformerConfig(shape.layers, shape.width, shape.heads, dropout=0.0, attention=shape.attention)
     model = CausalTransformer(config, shape.outputs, shape.tokens).eval().requires_grad_(False)
-    lay_out(model)  # as models are when they are loaded
+    lay_out(model)  # as priors are when they are made
     return model
 
 

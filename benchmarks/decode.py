@@ -88,7 +88,7 @@ def ours(shape: Shape) -> dict[str, Draw]:
     """The plain form and the programs of the engine, with the decode loop around them."""
     config = TransformerConfig(shape.layers, shape.width, shape.heads, dropout=0.0, attention=shape.attention)
     model = CausalTransformer(config, shape.outputs, shape.tokens).eval()
-    lay_out(model)  # as models are when they are loaded
+    lay_out(model)  # as priors are when they are made
     forms: dict[str, SequenceModel[Any]] = {"plain form": model, "engine, torch": Engine(model, "eager")}
     if numba_is_there():
         forms["engine, numba"] = Engine(model, "compiled")

@@ -1,9 +1,9 @@
 """The floors under a decode step: its matrix products on buffers that are there already, and what it reads from memory.
 
-No program that multiplies the same matrices with the same library can be faster. Both layouts of the weights are tried, as a
-library would, and the faster one counts. The state of a linear attention is read and written once; the cache of softmax attention
-is not counted. The other floor counts bytes: all weights once, and the state of every row, read in one piece as fast as
-this machine adds up numbers that lie there. The fewer rows share the weights, the nearer it comes to the first.
+No program that multiplies the same matrices with torch can be faster; one with products of its own can, as the engine has for few
+rows. Both layouts of the weights are tried, as a library would, and the faster one counts. The state of a linear attention is
+read and written once; the cache of softmax attention is not counted. The other floor counts bytes: all weights once, and the
+state of every row, read in one piece as fast as torch adds up numbers that lie there.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def drawing(at: Point) -> Callable[[], float]:
     shape = at.shape
     config = TransformerConfig(shape.layers, shape.width, shape.heads, dropout=0.0, attention=shape.attention)
     plain = CausalTransformer(config, shape.outputs, shape.tokens).eval().requires_grad_(False)
-    lay_out(plain)  # as models are when they are loaded
+    lay_out(plain)  # as priors are when they are made
     model = fast(plain)
 
     def draw() -> None:
