@@ -123,7 +123,7 @@ class Drawing:
 
     def _finished(
         self, rows: Sequence[Tensor], ended: dict[int, Batch], step_ms: list[float], clock: Clock
-    ) -> Iterator[tuple[int, Samples]]:
+    ) -> list[tuple[int, Samples]]:
         """Batches after the steps that took `step_ms`, decoded together; `rows` are the tokens of all batches by their place."""
         started = time.perf_counter()
         reached = {place: batch.lengths.clamp(max=len(step_ms)) for place, batch in ended.items()}
@@ -138,7 +138,7 @@ class Drawing:
             first = mine.stop
             told = (batch.seed, batch.indices, batch.labels, batch.filters, step_ms.copy(), 1000 * seconds, batch.stream)
             samples.append((place, Samples(codes[mine, :longest], data[mine], reached[place], *told)))
-        return iter(samples)
+        return samples
 
     def _decoding(self, batches: Sequence[Batch], hurried: bool = False) -> Decoding:
         """All rows of batches that agree in their filters, in whether they have labels, and in how long their prefixes are."""
